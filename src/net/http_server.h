@@ -1,0 +1,130 @@
+/* http_server.h - an HTTP/1.1 server: connections, heads, bodies in and out, keep-alive. Owns its
+ * connections and requests; judges grammar and limits by wire/http1, answers 400, 408 and 431 by
+ * itself, and leaves everything else to the handler. Pipelined requests are handled one after
+ * another. Never buffers a body (http_req_collect does, up to its cap).
+ * Rules of lifetime: loop.h. A request frees itself after its on_close. */
+#ifndef NET_HTTP_SERVER_H
+#define NET_HTTP_SERVER_H
+
+#include "net/listener.h"
+#include "net/ws_conn.h"
+#include "wire/http1.h"
+
+struct http_server;
+struct http_req;
+
+struct http_server_opts {
+	struct listener_opts listen;
+	uint64_t head_timeout_ms; /* from first byte (or accept) to whole head; 0: 10 s */
+	uint64_t idle_timeout_ms; /* between requests; 0: 60 s */
+	uint64_t body_timeout_ms; /* no byte read or written while one is waited for; 0: 60 s */
+	bool abort_on_eof; /* a peer that ends its side while it waits has gone away (proxies) */
+	const char *server_name; /* `Server` field; NULL: none */
+};
+
+struct http_server_ops {
+	/* A head came. Answer, or set callbacks with http_req_set_ops and answer later. */
+	void (*on_request)(struct http_server *s, struct http_req *r, void *ctx);
+	/* Called when a request was refused before on_request (for log and counters). May be NULL. */
+	void (*on_refused)(
+	    struct http_server *s, const char *peer, const struct err *why, void *ctx);
+	/* The end, after http_server_close and its last connection. May be NULL. */
+	void (*on_close)(struct http_server *s, void *ctx);
+};
+
+MUST_CHECK struct http_server *http_server_open(struct net_loop *l,
+    const struct http_server_opts *o, const struct http_server_ops *ops, void *ctx, struct err *e);
+
+/* Stop accepting; connections that wait for a request close, those that handle one close after it
+ * (`Connection: close`). WebSocket connections are not the server's any more. */
+void http_server_drain(struct http_server *s);
+
+/* Drain, and abort the requests that still run. Idempotent. */
+void http_server_close(struct http_server *s);
+
+uint16_t http_server_port(const struct http_server *s);
+struct listener *http_server_listener(const struct http_server *s);
+
+/* -- the request; every span is valid until its on_close -- */
+
+struct span http_req_method(const struct http_req *r);
+struct span http_req_target(const struct http_req *r); /* as received, with query */
+struct span http_req_path(const struct http_req *r); /* up to '?' */
+struct span http_req_query(const struct http_req *r); /* after '?', or empty */
+struct span http_req_host(const struct http_req *r); /* the Host field's value */
+/* Value of the first field of that name (any case); p NULL when there is none. */
+struct span http_req_field(const struct http_req *r, const char *name);
+const struct http_head *http_req_head(const struct http_req *r);
+const char *http_req_peer(const struct http_req *r);
+bool http_req_is_tls(const struct http_req *r);
+/* Say whether a body follows (Content-Length above 0, or chunked). */
+bool http_req_has_body(const struct http_req *r);
+struct http_server *http_req_server(const struct http_req *r);
+
+struct http_req_ops {
+	/* A piece of the body, de-chunked; valid until the callback returns. NULL: dropped. */
+	void (*on_body)(struct http_req *r, struct span piece, void *ctx);
+	/* The body was read whole. Also for requests without a body. May be NULL. */
+	void (*on_end)(struct http_req *r, void *ctx);
+	/* The answer's queue was full and is not any more. May be NULL. */
+	void (*on_drain)(struct http_req *r, void *ctx);
+	/* The end, exactly once, if ops were set: why->code is ERR_NONE when the answer was written
+	 * whole; else the peer left, timed out, or the request was aborted. */
+	void (*on_close)(struct http_req *r, const struct err *why, void *ctx);
+};
+
+/* Say who is called for this request. Setting on_body says that the body is wanted: `Expect:
+ * 100-continue` is then answered, unless paused. Callbacks begin after on_request returned. */
+void http_req_set_ops(struct http_req *r, const struct http_req_ops *ops, void *ctx);
+
+/* Stop and start on_body/on_end: credit for the sender. */
+void http_req_pause(struct http_req *r);
+void http_req_resume(struct http_req *r);
+
+/* Gather the whole body, at most max bytes, then call cb once: with e NULL and the body (valid
+ * until cb returns), or with e (BODY_TOO_BIG: answer 413; or the peer left: answering does
+ * nothing). Use instead of on_body/on_end; on_drain and on_close of set_ops still come, on_close
+ * after cb. */
+void http_req_collect(struct http_req *r, size_t max,
+    void (*cb)(struct http_req *r, const struct err *e, struct span body, void *ctx), void *ctx);
+
+/* -- the answer -- */
+
+/* For the length of a body: chunked (to a peer of HTTP/1.0, until close). */
+#ifndef HTTP_LENGTH_UNKNOWN
+#define HTTP_LENGTH_UNKNOWN (-1)
+#endif
+
+/* Queue the head. length: bytes of the body, or HTTP_LENGTH_UNKNOWN. Date, Server, Content-Length, Transfer-Encoding and Connection are the server's: such fields
+ * are left out of what is given. A second head is refused (false), as is a field with bytes that
+ * would break the grammar (INTERNAL: nothing is queued). 1xx is refused. */
+bool http_respond_head(
+    struct http_req *r, int status, const struct http_field *fields, size_t n, int64_t length);
+
+/* Queue a piece of the body. Dropped for HEAD, 204 and 304. False when the request is closed, the
+ * piece is more than was announced, or the queue is above its maximum. */
+bool http_respond_body(struct http_req *r, struct span piece);
+
+/* Say whether the producer should wait for on_drain. */
+bool http_respond_is_full(const struct http_req *r);
+
+/* End the body. Less than was announced cuts the connection. */
+void http_respond_end(struct http_req *r);
+
+/* Head, body and end at once. content_type NULL: none. */
+bool http_respond_full(struct http_req *r, int status, const char *content_type,
+    const struct http_field *fields, size_t n, struct span body);
+
+/* Cut the connection now, so that nobody takes what was sent for whole. */
+void http_req_abort(struct http_req *r, const struct err *why);
+
+/* Say whether a head was queued. */
+bool http_req_is_answered(const struct http_req *r);
+
+/* Answer 101 and make the connection a WebSocket. NULL, and e set (UPGRADE_REQUIRED 426 when no
+ * upgrade was asked for, BAD_REQUEST 400 when it is not well made): answer it yourself. On success
+ * the request ends (its on_close comes) and ops get the messages. */
+MUST_CHECK struct ws_conn *http_upgrade_ws(struct http_req *r, const struct ws_conn_opts *o,
+    const struct ws_conn_ops *ops, void *ctx, struct err *e);
+
+#endif
