@@ -1,0 +1,84 @@
+/* exchange.h - one request on its way to a replica and its answer on the way back: the interface
+ * between whoever asks (front, API) and whatever carries (version 1's JSON messages, HTTP/2, plain
+ * HTTP). Everything runs on the loop's thread. Streams in both directions under credit: neither
+ * side sends a body byte that the other has not granted. Owns nothing: the carrier owns the
+ * exchange, from a successful open until `end` or `reset` was called in either direction; after
+ * that neither side touches it. */
+#ifndef TUNNEL_EXCHANGE_H
+#define TUNNEL_EXCHANGE_H
+
+#include "base/err.h"
+#include "wire/headers.h"
+
+struct exchange;
+
+/* The request as it goes to the replica: fields cleaned already (headers_forward_request). All
+ * borrowed for the call only. */
+struct exchange_request {
+	const char *request_id;
+	struct span method, target;
+	const struct fields *fields;
+	bool has_body; /* false: there will be no body and no exchange_end is due */
+	uint64_t timeout_ms; /* until the answer's head; the carrier resets with PROXY_TIMEOUT */
+};
+
+/* What the asker is told. Calls may come from inside a call of its own to exchange_*, but never
+ * from inside open. After `end` or `reset` no more come and the exchange is gone. */
+struct exchange_events {
+	/* The answer's head: once, before body and end. Fields cleaned; borrowed for the call. */
+	void (*head)(void *ctx, int status, const struct fields *fields);
+	/* A run of the answer's body; counts against the credit granted. */
+	void (*body)(void *ctx, struct span data);
+	/* The answer is whole. */
+	void (*end)(void *ctx);
+	/* No answer, or no more of it. */
+	void (*reset)(void *ctx, const struct err *why);
+	/* The asker may send n more bytes of the request's body. */
+	void (*credit)(void *ctx, size_t n);
+};
+
+/* What a carrier implements. */
+struct exchange_ops {
+	void (*body)(struct exchange *x, struct span data);
+	void (*end)(struct exchange *x);
+	void (*reset)(struct exchange *x);
+	void (*credit)(struct exchange *x, size_t n);
+};
+
+/* The head of every carrier's own struct. */
+struct exchange {
+	const struct exchange_ops *ops;
+	const struct exchange_events *events;
+	void *ctx; /* of the events */
+	size_t send_credit; /* bytes of the request's body that may be sent right after open */
+};
+
+/* Send a run of the request's body, within the credit that was granted. */
+static inline void
+exchange_body(struct exchange *x, struct span data)
+{
+	x->ops->body(x, data);
+}
+
+/* The request's body is whole. */
+static inline void
+exchange_end(struct exchange *x)
+{
+	x->ops->end(x);
+}
+
+/* The asker went away: no more events come and the exchange is gone. */
+static inline void
+exchange_reset(struct exchange *x)
+{
+	x->ops->reset(x);
+}
+
+/* Grant n more bytes of the answer's body. */
+static inline void
+exchange_credit(struct exchange *x, size_t n)
+{
+	x->ops->credit(x, n);
+}
+
+#endif
