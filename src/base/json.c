@@ -1,0 +1,603 @@
+#include "base/json.h"
+
+#include "base/utf8.h"
+#include <assert.h>
+#include <stdlib.h>
+
+#define NONE UINT32_MAX
+
+/* While a container is open its node's `next` holds its parent's index: that is the only stack,
+ * so depth costs no memory of its own and cannot overflow anything. */
+struct parser {
+	struct span s;
+	size_t i; /* offset of the next byte */
+	struct json_node *nodes;
+	size_t n, cap, depth;
+	struct json_limits lim;
+	uint32_t open; /* the innermost open container, or NONE */
+	struct span key; /* the name before the value that comes next */
+	bool key_escaped;
+	struct err *e;
+};
+
+static bool
+bad(struct parser *p, const char *what)
+{
+	return err_set(p->e, ERR_MALFORMED, REASON_INVALID_JSON, "%s at byte %zu", what, p->i);
+}
+
+/* The next byte, or 0 at the end: NUL is legal nowhere outside of a string. */
+static uint8_t
+peek(const struct parser *p)
+{
+	return p->i < p->s.n ? p->s.p[p->i] : 0;
+}
+
+static void
+skip_space(struct parser *p)
+{
+	while (p->i < p->s.n
+	       && (p->s.p[p->i] == ' ' || p->s.p[p->i] == '\t' || p->s.p[p->i] == '\n'
+		   || p->s.p[p->i] == '\r'))
+		p->i++;
+}
+
+static bool
+is_digit(uint8_t c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static int
+hex_value(uint8_t c)
+{
+	if (is_digit(c))
+		return c - '0';
+	c = ascii_lower(c);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The four hex digits at offset i; -1 where they are not. */
+static int32_t
+hex4(struct span s, size_t i)
+{
+	int32_t v = 0;
+
+	if (s.n < 4 || i > s.n - 4)
+		return -1;
+	for (size_t k = 0; k < 4; k++) {
+		int d = hex_value(s.p[i + k]);
+
+		if (d < 0)
+			return -1;
+		v = v * 16 + d;
+	}
+	return v;
+}
+
+/* Pass over the escape at p->i. A surrogate must be the first half of a pair (RFC 8259 section
+ * 8.2 leaves lone ones open; they have no UTF-8 form, so they are refused). */
+static bool
+scan_escape(struct parser *p)
+{
+	uint8_t c = p->i + 1 < p->s.n ? p->s.p[p->i + 1] : 0;
+	int32_t u;
+
+	if (c != 'u') {
+		if (c == 0 || strchr("\"\\/bfnrt", c) == NULL)
+			return bad(p, "unknown escape");
+		p->i += 2;
+		return true;
+	}
+	u = hex4(p->s, p->i + 2);
+	if (u < 0)
+		return bad(p, "escape without four digits");
+	p->i += 6;
+	if (u < 0xd800 || u > 0xdfff)
+		return true;
+	if (u > 0xdbff || !span_starts(span_from(p->s, p->i), "\\u"))
+		return bad(p, "lone surrogate");
+	u = hex4(p->s, p->i + 2);
+	if (u < 0xdc00 || u > 0xdfff)
+		return bad(p, "lone surrogate");
+	p->i += 6;
+	return true;
+}
+
+/* Read the string that begins at p->i; give what stands between its quotes. */
+static bool
+scan_string(struct parser *p, struct span *text, bool *escaped)
+{
+	size_t start = ++p->i;
+
+	*escaped = false;
+	while (p->i < p->s.n) {
+		uint8_t c = p->s.p[p->i];
+		size_t n;
+
+		if (c == '"') {
+			*text = span_of(p->s.p + start, p->i - start);
+			p->i++;
+			return true;
+		}
+		if (c == '\\') {
+			*escaped = true;
+			if (!scan_escape(p))
+				return false;
+			continue;
+		}
+		if (c < 0x20)
+			return bad(p, "control character in a string");
+		n = c < 0x80 ? 1 : utf8_len(span_from(p->s, p->i));
+		if (n == 0)
+			return bad(p, "not UTF-8");
+		p->i += n;
+	}
+	return bad(p, "string without end");
+}
+
+static bool
+scan_digits(struct parser *p)
+{
+	if (!is_digit(peek(p)))
+		return bad(p, "digit expected");
+	while (is_digit(peek(p)))
+		p->i++;
+	return true;
+}
+
+/* number = [ minus ] int [ frac ] [ exp ] (RFC 8259 section 6). */
+static bool
+scan_number(struct parser *p, struct span *text)
+{
+	size_t start = p->i;
+
+	if (peek(p) == '-')
+		p->i++;
+	if (peek(p) == '0')
+		p->i++;
+	else if (!scan_digits(p))
+		return false;
+	if (peek(p) == '.') {
+		p->i++;
+		if (!scan_digits(p))
+			return false;
+	}
+	if (peek(p) == 'e' || peek(p) == 'E') {
+		p->i++;
+		if (peek(p) == '+' || peek(p) == '-')
+			p->i++;
+		if (!scan_digits(p))
+			return false;
+	}
+	*text = span_of(p->s.p + start, p->i - start);
+	return true;
+}
+
+static struct json_node *
+add_node(struct parser *p, enum json_type type)
+{
+	struct json_node *n;
+
+	if (p->n == p->lim.nodes) {
+		err_set(p->e, ERR_LIMIT, REASON_INVALID_JSON, "more than %zu values", p->lim.nodes);
+		return NULL;
+	}
+	if (p->n == p->cap) {
+		size_t cap = p->cap ? p->cap * 2 : 32;
+
+		n = realloc(p->nodes, cap * sizeof *n);
+		if (n == NULL) {
+			err_set(p->e, ERR_NOMEM, REASON_NO_MEMORY, "%zu JSON values", cap);
+			return NULL;
+		}
+		p->nodes = n;
+		p->cap = cap;
+	}
+	if (p->open != NONE)
+		p->nodes[p->open].count++;
+	n = &p->nodes[p->n++];
+	*n = (struct json_node){.type = (uint8_t)type,
+	    .next = (uint32_t)p->n,
+	    .key = p->key,
+	    .key_escaped = p->key_escaped};
+	p->key = span_of(NULL, 0);
+	p->key_escaped = false;
+	return n;
+}
+
+/* One unescaped piece of the string text at *i: writes it, moves *i on, returns its length. The
+ * text has been scanned, so there is nothing to refuse. */
+static size_t
+next_piece(struct span s, size_t *i, uint8_t out[static 4])
+{
+	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
+	const char *at;
+	uint32_t u;
+
+	if (s.p[*i] != '\\') {
+		out[0] = s.p[(*i)++];
+		return 1;
+	}
+	uint8_t c = s.p[*i + 1];
+
+	if (c != 'u') {
+		*i += 2;
+		at = strchr(from, c);
+		out[0] = at ? (uint8_t)to[at - from] : c;
+		return 1;
+	}
+	u = (uint32_t)hex4(s, *i + 2);
+	*i += 6;
+	if (u >= 0xd800 && u <= 0xdbff) {
+		u = 0x10000 + ((u - 0xd800) << 10) + ((uint32_t)hex4(s, *i + 2) - 0xdc00);
+		*i += 6;
+	}
+	return utf8_put(u, out);
+}
+
+/* A string read byte by byte in its unescaped form. */
+struct unescaped {
+	struct span s;
+	size_t i, k, n;
+	uint8_t piece[4];
+};
+
+static int
+unescaped_next(struct unescaped *u)
+{
+	if (u->k == u->n) {
+		if (u->i == u->s.n)
+			return -1;
+		u->n = next_piece(u->s, &u->i, u->piece);
+		u->k = 0;
+	}
+	return u->piece[u->k++];
+}
+
+static int
+compare_keys(const struct json_node *a, const struct json_node *b)
+{
+	struct unescaped ua = {.s = a->key}, ub = {.s = b->key};
+
+	if (!a->key_escaped && !b->key_escaped) {
+		size_t n = a->key.n < b->key.n ? a->key.n : b->key.n;
+		int c = n ? memcmp(a->key.p, b->key.p, n) : 0;
+
+		return c ? c : (a->key.n > b->key.n) - (a->key.n < b->key.n);
+	}
+	for (;;) {
+		int ca = unescaped_next(&ua), cb = unescaped_next(&ub);
+
+		if (ca != cb)
+			return ca < cb ? -1 : 1;
+		if (ca < 0)
+			return 0;
+	}
+}
+
+static int
+compare_key_pointers(const void *a, const void *b)
+{
+	return compare_keys(
+	    *(const struct json_node *const *)a, *(const struct json_node *const *)b);
+}
+
+/* Sorted, so that an object of 60,000 members costs no square. */
+static bool
+find_dup(struct parser *p, struct json_node *obj)
+{
+	const struct json_node **members;
+	size_t i, k = 0, self = (size_t)(obj - p->nodes);
+
+	if (obj->count < 2)
+		return true;
+	members = malloc(obj->count * sizeof *members);
+	if (members == NULL)
+		return err_set(p->e, ERR_NOMEM, REASON_NO_MEMORY, "%u names", obj->count);
+	for (i = self + 1; i < p->n; i = p->nodes[i].next)
+		members[k++] = &p->nodes[i];
+	assert(k == obj->count);
+	qsort(members, k, sizeof *members, compare_key_pointers);
+	for (i = 1; i < k; i++)
+		if (compare_keys(members[i - 1], members[i]) == 0)
+			obj->dup = true;
+	free(members);
+	return true;
+}
+
+static bool
+open_container(struct parser *p, enum json_type type)
+{
+	struct json_node *n;
+
+	if (p->depth == p->lim.depth)
+		return err_set(
+		    p->e, ERR_LIMIT, REASON_INVALID_JSON, "deeper than %zu", p->lim.depth);
+	n = add_node(p, type);
+	if (n == NULL)
+		return false;
+	n->text = span_of(p->s.p + p->i, 0);
+	n->next = p->open;
+	p->open = (uint32_t)(n - p->nodes);
+	p->depth++;
+	p->i++;
+	return true;
+}
+
+static bool
+close_container(struct parser *p)
+{
+	struct json_node *n = &p->nodes[p->open];
+	uint32_t parent = n->next;
+
+	p->i++;
+	n->text.n = (size_t)(p->s.p + p->i - n->text.p);
+	n->next = (uint32_t)p->n;
+	p->open = parent;
+	p->depth--;
+	return n->type != JSON_OBJECT || find_dup(p, n);
+}
+
+static bool
+scan_word(struct parser *p, const char *word, enum json_type type)
+{
+	struct json_node *n;
+
+	if (!span_starts(span_from(p->s, p->i), word))
+		return bad(p, "unknown word");
+	n = add_node(p, type);
+	if (n == NULL)
+		return false;
+	n->text = span_of(p->s.p + p->i, strlen(word));
+	p->i += n->text.n;
+	return true;
+}
+
+static bool
+scan_value(struct parser *p)
+{
+	struct json_node *n;
+	struct span text;
+	bool escaped = false;
+
+	switch (peek(p)) {
+	case '{':
+		return open_container(p, JSON_OBJECT);
+	case '[':
+		return open_container(p, JSON_ARRAY);
+	case 'n':
+		return scan_word(p, "null", JSON_NULL);
+	case 't':
+		return scan_word(p, "true", JSON_TRUE);
+	case 'f':
+		return scan_word(p, "false", JSON_FALSE);
+	case '"':
+		if (!scan_string(p, &text, &escaped) || (n = add_node(p, JSON_STRING)) == NULL)
+			return false;
+		break;
+	default:
+		if (!scan_number(p, &text) || (n = add_node(p, JSON_NUMBER)) == NULL)
+			return false;
+	}
+	n->text = text;
+	n->escaped = escaped;
+	return true;
+}
+
+/* string ws ":" ws, before a member's value. */
+static bool
+scan_key(struct parser *p)
+{
+	if (peek(p) != '"')
+		return bad(p, "member name expected");
+	if (!scan_string(p, &p->key, &p->key_escaped))
+		return false;
+	skip_space(p);
+	if (peek(p) != ':')
+		return bad(p, "colon expected");
+	p->i++;
+	skip_space(p);
+	return true;
+}
+
+/* One step inside the open container: its end, or a comma where due and one more value. */
+static bool
+step(struct parser *p)
+{
+	const struct json_node *c = &p->nodes[p->open];
+	uint8_t end = c->type == JSON_OBJECT ? '}' : ']';
+
+	if (peek(p) == end)
+		return close_container(p);
+	if (c->count > 0) {
+		if (peek(p) != ',')
+			return bad(p, "comma or end expected");
+		p->i++;
+		skip_space(p);
+	}
+	if (c->type == JSON_OBJECT && !scan_key(p))
+		return false;
+	return scan_value(p);
+}
+
+bool
+json_parse(struct json_doc *doc, struct span text, struct json_limits lim, struct err *e)
+{
+	struct parser p = {.s = text, .lim = lim, .open = NONE, .e = e};
+	bool ok;
+
+	assert(lim.nodes < NONE);
+	*doc = (struct json_doc){0};
+	skip_space(&p);
+	ok = scan_value(&p);
+	skip_space(&p);
+	while (ok && p.open != NONE) {
+		ok = step(&p);
+		skip_space(&p);
+	}
+	if (ok && p.i != text.n)
+		ok = bad(&p, "bytes after the value");
+	if (!ok) {
+		free(p.nodes);
+		return false;
+	}
+	*doc = (struct json_doc){p.nodes, p.n};
+	return true;
+}
+
+void
+json_free(struct json_doc *doc)
+{
+	free(doc->nodes);
+	*doc = (struct json_doc){0};
+}
+
+const struct json_node *
+json_top(const struct json_doc *doc)
+{
+	return doc->n ? doc->nodes : NULL;
+}
+
+static bool
+is_container(const struct json_node *n)
+{
+	return n && (n->type == JSON_ARRAY || n->type == JSON_OBJECT);
+}
+
+const struct json_node *
+json_first(const struct json_doc *doc, const struct json_node *container)
+{
+	if (!is_container(container) || container->count == 0)
+		return NULL;
+	return container + 1;
+}
+
+const struct json_node *
+json_next(
+    const struct json_doc *doc, const struct json_node *container, const struct json_node *child)
+{
+	return child->next < container->next ? &doc->nodes[child->next] : NULL;
+}
+
+static bool
+text_is(struct span text, bool escaped, struct span value)
+{
+	struct unescaped u = {.s = text};
+
+	if (!escaped)
+		return span_eq(text, value);
+	for (size_t i = 0; i < value.n; i++)
+		if (unescaped_next(&u) != value.p[i])
+			return false;
+	return unescaped_next(&u) < 0;
+}
+
+const struct json_node *
+json_get(const struct json_doc *doc, const struct json_node *obj, const char *name)
+{
+	if (obj == NULL || obj->type != JSON_OBJECT)
+		return NULL;
+	for (const struct json_node *c = json_first(doc, obj); c; c = json_next(doc, obj, c))
+		if (text_is(c->key, c->key_escaped, span_str(name)))
+			return c;
+	return NULL;
+}
+
+bool
+json_has_dup(const struct json_node *obj)
+{
+	return obj && obj->dup;
+}
+
+static bool
+unescape(struct span text, bool escaped, struct buf *out)
+{
+	if (!escaped) {
+		buf_add(out, text);
+		return buf_ok(out);
+	}
+	for (size_t i = 0; i < text.n;) {
+		uint8_t piece[4];
+		size_t n = next_piece(text, &i, piece);
+
+		buf_add(out, span_of(piece, n));
+	}
+	return buf_ok(out);
+}
+
+bool
+json_string(const struct json_node *n, struct buf *out)
+{
+	return n && n->type == JSON_STRING && unescape(n->text, n->escaped, out);
+}
+
+bool
+json_key(const struct json_node *n, struct buf *out)
+{
+	return n && unescape(n->key, n->key_escaped, out);
+}
+
+bool
+json_cstr(const struct json_node *n, char *dst, size_t size)
+{
+	size_t k = 0;
+
+	dst[0] = '\0';
+	if (n == NULL || n->type != JSON_STRING)
+		return false;
+	if (!n->escaped)
+		return span_cstr(n->text, dst, size);
+	struct unescaped u = {.s = n->text};
+
+	for (int c = unescaped_next(&u); c >= 0; c = unescaped_next(&u)) {
+		if (c == 0 || k + 1 >= size) {
+			dst[0] = '\0';
+			return false;
+		}
+		dst[k++] = (char)c;
+	}
+	dst[k] = '\0';
+	return true;
+}
+
+bool
+json_is(const struct json_node *n, const char *value)
+{
+	return n && n->type == JSON_STRING && text_is(n->text, n->escaped, span_str(value));
+}
+
+bool
+json_int(const struct json_node *n, int64_t min, int64_t max, int64_t *out)
+{
+	struct span s;
+	uint64_t v = 0;
+	bool minus;
+
+	if (n == NULL || n->type != JSON_NUMBER)
+		return false;
+	s = n->text;
+	minus = s.p[0] == '-';
+	if (minus)
+		s = span_from(s, 1);
+	if (minus && span_is(s, "0"))
+		return false;
+	for (size_t i = 0; i < s.n; i++) {
+		if (!is_digit(s.p[i]))
+			return false;
+		uint8_t d = (uint8_t)(s.p[i] - '0');
+
+		if (v > (UINT64_MAX - d) / 10)
+			return false;
+		v = v * 10 + d;
+	}
+	/* One more than INT64_MAX is a magnitude that only the negative side has. */
+	if (v > (uint64_t)INT64_MAX + (minus ? 1 : 0))
+		return false;
+	int64_t r = !minus ? (int64_t)v : v > INT64_MAX ? INT64_MIN : -(int64_t)v;
+
+	if (r < min || r > max)
+		return false;
+	*out = r;
+	return true;
+}
