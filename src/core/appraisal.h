@@ -1,0 +1,57 @@
+/* appraisal.h - judge an agent's answer to a challenge. Two steps: appraise_offline needs nothing
+ * but the answer and the quote's authenticated bytes, so it runs before anything is fetched or
+ * written on a stranger's word; appraise_full needs the verifier's verdict and the allowlist.
+ * Pure; keeps nothing. The caller authenticates the quote (eedcap) before appraise_full. */
+#ifndef CORE_APPRAISAL_H
+#define CORE_APPRAISAL_H
+
+#include "attest/attest.h"
+#include "core/allowlist.h"
+#include "core/network.h"
+#include "core/quote_view.h"
+
+/* What was asked: the control plane's own copies. */
+struct appraisal_challenge {
+	const struct attest_identity *id;
+	uint8_t nonce[ATTEST_NONCE];
+	const char *channel; /* hex of the TLS exporter, or "" where none is expected */
+	const char *const *audiences; /* accepted origins, finished */
+	size_t audience_n;
+};
+
+/* What came: members of attest_response. */
+struct appraisal_answer {
+	struct span nonce; /* hex text */
+	struct span report_data; /* hex text */
+	const struct json_doc *doc;
+	const struct json_node *measurements;
+};
+
+struct appraisal_offline {
+	const char *audience; /* the one of `audiences` that the quote binds */
+	uint8_t claims_digest[ATTEST_DIGEST];
+};
+
+/* What an accepted answer earns. */
+struct admission {
+	bool sealed; /* claimed by measured code that is not a debug TD */
+	bool measured; /* the matching entry pins mrtd, rtmr1 and rtmr2 */
+	size_t entry; /* the allowlist's alternative that matched */
+	enum tcb_status tcb;
+};
+
+/* Nonce, report data, claims digest, binding digest; in that order. Reasons: nonce_mismatch,
+ * missing_quote_or_measurements, claims_not_canonical, report_data_mismatch with the causes
+ * claims_mismatch and binding_mismatch. */
+MUST_CHECK bool appraise_offline(const struct appraisal_challenge *c,
+    const struct appraisal_answer *a, const struct quote_view *q, struct appraisal_offline *out,
+    struct err *e);
+
+/* TEE, debug, TCB status, allowlist, then the network's rules. q->tcb is the verdict's. `secret`:
+ * the repo is private. */
+MUST_CHECK bool appraise_full(const struct network *net, const struct appraisal_challenge *c,
+    const struct appraisal_answer *a, const struct appraisal_offline *off,
+    const struct quote_view *q, const struct allowlist *al, bool secret, struct admission *out,
+    struct err *e);
+
+#endif

@@ -1,0 +1,163 @@
+/* registry.h - who serves which app, in memory, on one thread. Owns apps (a name bound to a
+ * repository and network, with a TTL), their replicas (attested tunnels) and the pins of
+ * allowlists. Never judges evidence, never touches disk: what must be on disk comes back as rows.
+ * Connectedness lives here only and is never loaded. A replica handle is valid from
+ * registry_attach to registry_detach, which its session alone calls, exactly once; so a dead
+ * tunnel's clean-up cannot touch its successor. Times: _s is wall clock, _ms monotonic. */
+#ifndef CORE_REGISTRY_H
+#define CORE_REGISTRY_H
+
+#include "core/appraisal.h"
+#include "core/lease.h"
+#include "core/network.h"
+#include "core/rows.h"
+
+struct registry;
+struct replica;
+
+struct registry_settings {
+	int64_t ttl_s; /* EE_REGISTRATION_TTL_DAYS */
+	int64_t warn_s; /* EE_REGISTRATION_WARN_DAYS */
+	uint32_t health_timeout_s; /* EE_HEALTH_TIMEOUT_SEC */
+};
+
+struct registry_now {
+	int64_t s; /* wall clock */
+	uint64_t ms; /* monotonic */
+};
+
+/* Both pointers are kept and must outlive the registry. */
+MUST_CHECK bool registry_new(struct registry **out, const struct registry_settings *set,
+    const struct networks *nets, struct err *e);
+void registry_free(struct registry *r);
+
+/* Take a row from the store at start-up. */
+MUST_CHECK bool registry_load_app(struct registry *r, const struct app_row *row, struct err *e);
+MUST_CHECK bool registry_load_pin(struct registry *r, const struct pin_row *row, struct err *e);
+
+/* Say whether a register may go on at all: name bound to another repo or network. Judges only;
+ * call at register, before the challenge. `repo_id` 0 where it is not known yet. */
+MUST_CHECK bool registry_may_register(const struct registry *r, const struct attest_identity *id,
+    int64_t repo_id, int64_t now_s, struct err *e);
+
+/* --- admission: claim, write the row, attach when the commit is done --- */
+
+struct registry_admission {
+	const struct attest_identity *id;
+	int64_t repo_id; /* 0 unknown */
+	void *session; /* the caller's, handed back as it is */
+	bool renew; /* came of a register: renews the TTL */
+	bool sealed;
+	const char *tcb_status;
+	const char *advisories; /* commas between, or "" */
+	uint8_t platform[32]; /* hash of the PPID; all zero: unknown, equal to none */
+	struct lease lease;
+	struct replica *replica; /* this session's own where it is attached already, else NULL */
+};
+
+enum registry_outcome {
+	REGISTRY_ADMITTED, /* new, or another replica, or this one again */
+	REGISTRY_REPLACES, /* an older tunnel of this agent gives way at registry_attach */
+	REGISTRY_CONTESTED /* challenge `older` first. It answers right: refuse with
+	                    * agent_id_taken. It closes: claim again */
+};
+
+struct registry_claim {
+	enum registry_outcome outcome;
+	void *older; /* session of the older tunnel, where outcome is not ADMITTED */
+	bool created; /* the name was free */
+	struct app_row row; /* write it, then registry_attach */
+};
+
+/* Judge, and hold the name for this repo and network from now on (unless CONTESTED, which changes
+ * nothing). app_name_taken, repo_changed. */
+MUST_CHECK bool registry_claim(struct registry *r, const struct registry_admission *a,
+    struct registry_now now, struct registry_claim *out, struct err *e);
+
+/* Undo a claim whose row could not be written. */
+void registry_unclaim(struct registry *r, const struct registry_claim *c);
+
+/* Make it a replica that requests may go to, or renew the one that it is. The older tunnel that
+ * it replaces is out of routing at once, its session comes back in *replaced (else NULL): step it
+ * with SESSION_EV_REPLACED. unknown_app where an admin removed the name meanwhile. */
+MUST_CHECK bool registry_attach(struct registry *r, const struct registry_admission *a,
+    struct registry_now now, struct replica **out, void **replaced, struct err *e);
+
+/* --- replicas --- */
+
+/* Free the handle. NULL is taken. `invalid`: its re-attestation failed or was missed. */
+void registry_detach(struct registry *r, struct replica *p, bool invalid);
+/* Out of routing at once, the handle stays. */
+void registry_unroute(struct registry *r, struct replica *p);
+void registry_health(struct registry *r, struct replica *p, bool pass, struct registry_now now);
+/* A request begins and ends on a replica. Do not call the second after registry_detach. */
+void replica_begin(struct replica *p);
+void replica_end(struct replica *p);
+void *replica_session(const struct replica *p);
+
+/* --- questions --- */
+
+/* The replica with the fewest requests in flight among those that may serve. unknown_app,
+ * registration_expired, no_tunnel (nobody connected), lease_expired, sealed_required, unhealthy. */
+MUST_CHECK bool registry_pick(struct registry *r, struct span app_name, struct registry_now now,
+    struct replica **out, struct err *e);
+
+struct resolve {
+	struct app_row row;
+	const char *registration_state; /* active, warning, expired */
+	const char *attestation_status; /* unknown, pending, valid, invalid, expired */
+	const char *health_status; /* unknown, pass, fail */
+	const char *freshness; /* bound, none */
+	char agent_id[ATTEST_AGENT_ID_MAX + 1]; /* of the best replica, else of the last */
+	char release_tag[ATTEST_TAG_MAX + 1];
+	char tcb_status[ROW_TCB_MAX];
+	char advisories[ROW_ADVISORIES_MAX];
+	bool sealed;
+	bool ws_connected;
+	int64_t last_attested_at; /* 0: never */
+	int64_t last_health_at;
+	int64_t lease_expires_at; /* wall clock, 0: none */
+	size_t replicas, replicas_connected, replicas_serving, in_flight;
+	bool allowed;
+	enum reason reason; /* REASON_OK when allowed */
+};
+
+/* Fill every field. False: unknown_app (out is then empty but for `reason`). */
+bool registry_resolve(
+    const struct registry *r, struct span app_name, struct registry_now now, struct resolve *out);
+
+/* A tunnel has registered this name and is not attested yet (+1), or is done with it (-1): shown
+ * as `pending`, and nothing else. No-op for a name that is not bound. */
+void registry_pending(struct registry *r, const char *app_name, int delta);
+
+/* Apps in the order of their names, from the first after `after` ("" for all): fn returns false
+ * to stop. Returns how many were handed out. */
+size_t registry_each(const struct registry *r, const char *after, size_t limit,
+    struct registry_now now, bool (*fn)(void *ctx, const struct resolve *app), void *ctx);
+size_t registry_count(const struct registry *r);
+
+/* Hand each replica's session of an app to fn. False: unknown name. */
+bool registry_each_session(
+    struct registry *r, const char *app_name, void (*fn)(void *ctx, void *session), void *ctx);
+
+/* Free a name. Its replicas leave routing; fn gets each session (step it with EV_REMOVED). */
+MUST_CHECK bool registry_delete(struct registry *r, const char *app_name,
+    void (*fn)(void *ctx, void *session), void *ctx, struct err *e);
+
+/* Call every minute or so: fn gets each session whose registration has ended (expired: true, step
+ * it with EV_EXPIRED) or has just entered its last days (send status warning), the latter once. */
+void registry_sweep(struct registry *r, int64_t now_s,
+    void (*fn)(void *ctx, void *session, bool expired), void *ctx);
+
+/* --- pins --- */
+
+/* allowlist_changed where other bytes were accepted under this tag. *known says whether any were. */
+MUST_CHECK bool registry_pin_check(const struct registry *r, const char *repo,
+    const char *release_tag, const uint8_t sha256[static 32], bool *known, struct err *e);
+/* Pin at first accept; fills the row to write. */
+MUST_CHECK bool registry_pin_put(struct registry *r, const char *repo, const char *release_tag,
+    const uint8_t sha256[static 32], int64_t now_s, struct pin_row *row, struct err *e);
+/* Forget a pin: an admin accepts the new bytes. */
+bool registry_pin_forget(struct registry *r, const char *repo, const char *release_tag);
+
+#endif

@@ -1,0 +1,46 @@
+/* rows.h - what of the registry outlives the process, as values: one struct a table row. */
+#ifndef CORE_ROWS_H
+#define CORE_ROWS_H
+
+#include "attest/attest.h"
+
+#define ROW_TCB_MAX        64
+#define ROW_ADVISORIES_MAX 1024 /* "INTEL-SA-00615,INTEL-SA-00657": commas between */
+#define ROW_EVENT_MAX      40
+#define ROW_DETAIL_MAX     255
+
+struct app_row {
+	char name[ATTEST_APP_MAX + 1];
+	char repo[ATTEST_REPO_MAX + 1];
+	int64_t repo_id; /* GitHub's number, 0 unknown */
+	char network[ATTEST_NETWORK_MAX + 1];
+	int64_t registered_at;
+	int64_t expires_at;
+	/* The last admission, for people: never a reason to route. */
+	char release_tag[ATTEST_TAG_MAX + 1];
+	char agent_id[ATTEST_AGENT_ID_MAX + 1];
+	bool sealed;
+	char tcb_status[ROW_TCB_MAX];
+	char advisories[ROW_ADVISORIES_MAX];
+	int64_t last_attested_at;
+};
+
+/* The allowlist's bytes as first accepted. */
+struct pin_row {
+	char repo[ATTEST_REPO_MAX + 1]; /* lower case: GitHub's names have none */
+	char release_tag[ATTEST_TAG_MAX + 1];
+	uint8_t sha256[ATTEST_DIGEST];
+	int64_t pinned_at;
+};
+
+/* One line of the audit trail. */
+struct audit_row {
+	int64_t at;
+	char event[ROW_EVENT_MAX + 1]; /* attested, refused, removed, expired, ... */
+	char app_name[ATTEST_APP_MAX + 1];
+	char agent_id[ATTEST_AGENT_ID_MAX + 1];
+	char reason[ERR_TOKEN_MAX];
+	char detail[ROW_DETAIL_MAX + 1];
+};
+
+#endif

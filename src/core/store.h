@@ -1,0 +1,84 @@
+/* store.h - the registry's disk, behind one interface. Changes are submitted without blocking and
+ * come back through `done`, which runs inside store_poll on the caller's thread; `wake` (given at
+ * open) may run on any thread and only says that store_poll has work (uv_async_send). A change
+ * whose `done` says ok is on disk. Rows go in by value. The owner calls store_close. */
+#ifndef CORE_STORE_H
+#define CORE_STORE_H
+
+#include "core/rows.h"
+
+enum store_op {
+	STORE_PUT_APP,
+	STORE_DELETE_APP, /* app.name */
+	STORE_PUT_PIN,
+	STORE_DELETE_PIN, /* pin.repo, pin.release_tag */
+	STORE_ADD_AUDIT
+};
+
+struct store_change {
+	enum store_op op;
+	union {
+		struct app_row app;
+		struct pin_row pin;
+		struct audit_row audit;
+	} u;
+};
+
+/* e is NULL when the change is on disk, else says why it is not. */
+typedef void store_done_fn(void *ctx, const struct err *e);
+typedef void store_wake_fn(void *ctx);
+
+/* Where store_load hands its rows. Returning false (with e) stops the load. */
+struct store_loader {
+	bool (*app)(void *ctx, const struct app_row *row, struct err *e);
+	bool (*pin)(void *ctx, const struct pin_row *row, struct err *e);
+	bool (*audit)(void *ctx, const struct audit_row *row, struct err *e); /* newest first */
+	size_t audit_max;
+	void *ctx;
+};
+
+struct store;
+struct store_ops {
+	bool (*load)(struct store *st, const struct store_loader *to, struct err *e);
+	bool (*submit)(struct store *st, const struct store_change *c, size_t n,
+	    store_done_fn *done, void *ctx, struct err *e);
+	void (*poll)(struct store *st);
+	void (*close)(struct store *st);
+};
+/* The head of each backend's own struct. */
+struct store {
+	const struct store_ops *ops;
+};
+
+/* Hand every row to the loader. Once, before the first submit. Blocks. Callbacks may be NULL. */
+static inline MUST_CHECK bool
+store_load(struct store *st, const struct store_loader *to, struct err *e)
+{
+	return st->ops->load(st, to, e);
+}
+
+/* Queue n changes as one transaction: all or none. `done` may be NULL. False when nothing was
+ * queued; then `done` is not called. */
+static inline MUST_CHECK bool
+store_submit(struct store *st, const struct store_change *c, size_t n, store_done_fn *done,
+    void *ctx, struct err *e)
+{
+	return st->ops->submit(st, c, n, done, ctx, e);
+}
+
+/* Run the `done` of everything that has finished. */
+static inline void
+store_poll(struct store *st)
+{
+	st->ops->poll(st);
+}
+
+/* Write what is queued, run what `done`s are left, free. NULL is taken. */
+static inline void
+store_close(struct store *st)
+{
+	if (st)
+		st->ops->close(st);
+}
+
+#endif
