@@ -1,0 +1,12 @@
+/* eectl.h - the commands of eectl: one file a command, one row in the table in eectl.c. A command
+ * gets its own name as argv[0], prints to stdout, complains on stderr and returns the exit code;
+ * EECTL_USAGE for a wrong call. */
+#ifndef PROGRAMS_EECTL_H
+#define PROGRAMS_EECTL_H
+
+/* What `eectl verify` documents for a wrong call. */
+#define EECTL_USAGE 1
+
+int cmd_explain(int argc, char **argv);
+
+#endif
