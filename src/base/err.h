@@ -18,7 +18,7 @@ enum err_code {
 	ERR_EXPIRED, /* outside a validity window, or too late */
 	ERR_TCB, /* the TCB status is not accepted, or no level matches */
 	ERR_POLICY, /* authentic, but policy says no */
-	ERR_STATE, /* not now: the protocol's state does not allow it */
+	ERR_NOT_NOW, /* the state does not allow it (OpenSSL has taken ERR_STATE) */
 	ERR_LIMIT, /* a ceiling was reached */
 	ERR_NOTFOUND, /* no such thing */
 	ERR_IO, /* the outside failed: try again later */
