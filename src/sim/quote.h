@@ -1,0 +1,42 @@
+/* quote.h - the bytes of a TDX quote, format 4 (TD report 1.0) and 5 (TD report 1.5), signed the
+ * way Intel's TD quoting enclave signs them. Writes only: the verifier reads the layout from its
+ * own code, so that one mistake cannot hide in both. Borrows keys and spans for the call. */
+#ifndef SIM_QUOTE_H
+#define SIM_QUOTE_H
+
+#include "sim/pki.h"
+
+#define SIM_REGISTER_SIZE    48
+#define SIM_REPORT_DATA_SIZE 64
+
+/* What the TDX module reports of a TD, less its report data. */
+struct sim_td {
+	uint8_t tee_tcb_svn[16];
+	uint8_t mrseam[SIM_REGISTER_SIZE];
+	uint8_t mrsignerseam[SIM_REGISTER_SIZE];
+	uint8_t seamattributes[8];
+	uint8_t tdattributes[8];
+	uint8_t xfam[8];
+	uint8_t mrtd[SIM_REGISTER_SIZE];
+	uint8_t mrconfigid[SIM_REGISTER_SIZE];
+	uint8_t mrowner[SIM_REGISTER_SIZE];
+	uint8_t mrownerconfig[SIM_REGISTER_SIZE];
+	uint8_t rtmr[4][SIM_REGISTER_SIZE];
+};
+
+struct sim_quote {
+	uint16_t version; /* 4 or 5 */
+	const struct sim_td *td;
+	const uint8_t *report_data; /* SIM_REPORT_DATA_SIZE bytes */
+	EVP_PKEY *attestation_key; /* signs the quote and stands in it */
+	EVP_PKEY *bound_key; /* the key that the QE report names: the same one, unless forged */
+	EVP_PKEY *pck_key; /* signs the QE report */
+	struct span pck_chain; /* PEM: leaf, CA, root */
+	uint8_t cpusvn[16];
+	uint8_t qe_mrenclave[32], qe_mrsigner[32];
+	uint16_t qe_svn;
+};
+
+MUST_CHECK bool sim_quote_write(const struct sim_quote *q, struct buf *out, struct err *e);
+
+#endif
