@@ -18,8 +18,8 @@ struct stream_ops {
 	void (*on_open)(struct stream *s, void *ctx);
 	/* Bytes came; valid, and the reader's to change, until the callback returns. */
 	void (*on_read)(struct stream *s, struct span bytes, void *ctx);
-	/* The peer will send no more; writing is still possible. NULL: what is queued is written
-	 * and the stream closes. A TLS stream cut without close_notify closes with TLS_FAILED. */
+	/* The peer will send no more; writing is still possible, and once both sides have ended the
+	 * stream closes by itself. NULL: what is queued is written and the stream closes. A TLS stream cut without close_notify closes with TLS_FAILED. */
 	void (*on_eof)(struct stream *s, void *ctx);
 	/* The queue was full (stream_is_full) and is now below half of the high mark. May be NULL. */
 	void (*on_drain)(struct stream *s, void *ctx);

@@ -1,0 +1,80 @@
+/* stream_impl.h - inside of a stream, for stream*.c and listener.c only. */
+#ifndef NET_STREAM_IMPL_H
+#define NET_STREAM_IMPL_H
+
+#include <uv.h>
+
+#include "base/buf.h"
+#include "net/stream.h"
+#include "net/tls_session.h"
+
+struct stream_dialling;
+
+struct stream {
+	union {
+		uv_handle_t handle;
+		uv_stream_t stream;
+		uv_tcp_t tcp;
+		uv_pipe_t pipe;
+	} io;
+	struct net_item item;
+	struct net_defer work; /* flush, pump and, without a descriptor, the end */
+	struct net_timer timer; /* dial, handshake, or the end of a finish */
+	struct net_loop *loop;
+	const struct stream_ops *ops;
+	void *ctx;
+	struct tls_session *tls;
+	struct stream_dialling *dialling; /* until connected */
+	struct err *why; /* NULL: good order */
+	void (*on_gone)(void *owner); /* the listener's count */
+	void *owner;
+	struct buf plain; /* what was written and not yet handed on */
+	struct buf cipher; /* TLS: records not yet handed on */
+	size_t flying; /* bytes that the system has not taken yet */
+	size_t high, max;
+	char peer[46];
+	uint16_t peer_port;
+	bool has_io; /* the descriptor's handle is initialised */
+	bool is_pipe;
+	bool connected; /* the descriptor can be read and written */
+	bool is_open; /* ... and TLS is up: on_open is due or was called */
+	bool announce; /* on_open has to be called */
+	bool paused, reading;
+	bool got_eof, eof_told;
+	bool end_asked, end_told, end_sent, ended; /* asked for; told by TLS; under way; done */
+	bool finishing, closing;
+	bool was_full;
+};
+
+/* Make one, not connected, with no descriptor. */
+MUST_CHECK struct stream *stream_new(struct net_loop *l, struct err *e);
+
+/* The descriptor is connected: begin. */
+void stream_start(struct stream *s);
+
+/* Have the deferred work done before the loop waits. */
+void stream_kick(struct stream *s);
+
+/* Start or stop reading from the descriptor as the state asks. */
+void stream_update_reading(struct stream *s);
+
+/* Hand to the system what is queued; then the end, if asked for. */
+void stream_flush(struct stream *s);
+
+/* Call on_drain where it is due. */
+void stream_tell_drain(struct stream *s);
+
+/* Close with a fresh cause. */
+PRINTF(4, 5)
+void stream_fail(struct stream *s, enum err_code c, enum reason r, const char *fmt, ...);
+
+/* Forget a dial that is under way: its callbacks find no stream any more. */
+void stream_dial_drop(struct stream *s);
+
+/* Try the next address after a failed one (its descriptor is closed). */
+void stream_dial_next(struct stream *s);
+
+/* Note the peer's address. */
+void stream_note_peer(struct stream *s);
+
+#endif
