@@ -20,7 +20,8 @@ enum http_framing {
 
 /* A parsed head. Spans point into the buffer that was parsed. */
 struct http_head {
-	struct span method, target; /* requests; the target is in origin-form, or "*" (OPTIONS) */
+	struct span method, target; /* requests; the target in origin-form, "*" of
+					 OPTIONS, or host:port of CONNECT */
 	struct span host; /* requests: the Host field's value, or the absolute-form's authority */
 	int status; /* responses */
 	unsigned minor; /* HTTP/1.minor, 0 or 1 */
@@ -57,7 +58,6 @@ struct span http_head_get(const struct http_head *h, const char *name);
 /* The position in a body. */
 struct http1_body {
 	enum http_framing framing;
-	bool response;
 	uint8_t state;
 	uint8_t digits;
 	uint64_t left; /* of the length or the chunk */
@@ -71,7 +71,8 @@ void http1_body_init(struct http1_body *b, enum http_framing framing, uint64_t l
 /* Take from `in`; *used says how much. At most one run of body bytes comes out, in *data.
  * STEP_MORE with data.n > 0: call again with the rest, if any. STEP_MORE with data.n 0: all of
  * `in` was used. STEP_DONE: the body is whole (and *data its last bytes); what is left of `in`
- * is the next message's. Trailers are checked and dropped. */
+ * is the next message's. Trailers are checked and dropped. STEP_BAD: BAD_REQUEST; who reads a
+ * response says INVALID_PROXY_RESPONSE in its place. */
 MUST_CHECK enum step http1_body_feed(
     struct http1_body *b, struct span in, size_t *used, struct span *data, struct err *e);
 

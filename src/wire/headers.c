@@ -1,0 +1,303 @@
+#include "wire/headers.h"
+#include <stdio.h>
+
+/* tchar (RFC 9110 section 5.6.2). */
+static bool
+is_tchar(uint8_t c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
+	       || (c && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+bool
+http_token_ok(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!is_tchar(s.p[i]))
+			return false;
+	return s.n > 0;
+}
+
+bool
+http_value_ok(struct span s)
+{
+	if (s.n && (s.p[0] <= ' ' || s.p[s.n - 1] <= ' '))
+		return false;
+	for (size_t i = 0; i < s.n; i++)
+		if ((s.p[i] < ' ' && s.p[i] != '\t') || s.p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static struct span
+trim(struct span s)
+{
+	while (s.n && (s.p[0] == ' ' || s.p[0] == '\t'))
+		s = span_from(s, 1);
+	while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t'))
+		s.n--;
+	return s;
+}
+
+/* Take the next element off a comma-separated list. */
+static bool
+list_next(struct span *list, struct span *item)
+{
+	const uint8_t *comma;
+
+	if (!list->n)
+		return false;
+	comma = memchr(list->p, ',', list->n);
+	*item = trim(span_first(*list, comma ? (size_t)(comma - list->p) : list->n));
+	*list = comma ? span_from(*list, (size_t)(comma - list->p) + 1) : span_of(NULL, 0);
+	return true;
+}
+
+bool
+http_list_has(struct span list, const char *token)
+{
+	struct span item;
+
+	while (list_next(&list, &item))
+		if (span_iis(item, token))
+			return true;
+	return false;
+}
+
+const struct http_field *
+http_field_find(const struct http_field *f, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (span_iis(f[i].name, name))
+			return &f[i];
+	return NULL;
+}
+
+size_t
+http_field_count(const struct http_field *f, size_t n, const char *name)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += span_iis(f[i].name, name);
+	return count;
+}
+
+void
+fields_init(struct fields *f)
+{
+	memset(f, 0, sizeof *f);
+	buf_init(&f->text, LIMIT_HEAD);
+}
+
+void
+fields_fini(struct fields *f)
+{
+	buf_fini(&f->text);
+	f->n = 0;
+}
+
+void
+fields_add(struct fields *f, struct span name, struct span value)
+{
+	size_t at = f->text.n;
+
+	if (f->failed || f->n == LIMIT_HEAD_FIELDS || !http_token_ok(name)
+	    || !http_value_ok(value)) {
+		f->failed = true;
+		return;
+	}
+	buf_add(&f->text, name);
+	buf_add(&f->text, value);
+	if (!buf_ok(&f->text)) {
+		f->failed = true;
+		return;
+	}
+	f->at[f->n].name_at = (uint32_t)at;
+	f->at[f->n].name_n = (uint32_t)name.n;
+	f->at[f->n].value_at = (uint32_t)(at + name.n);
+	f->at[f->n].value_n = (uint32_t)value.n;
+	f->n++;
+}
+
+void
+fields_add_str(struct fields *f, const char *name, const char *value)
+{
+	fields_add(f, span_str(name), span_str(value));
+}
+
+void
+fields_drop(struct fields *f, const char *name)
+{
+	size_t kept = 0;
+
+	/* The bytes stay in `text` unused: lists are short-lived. */
+	for (size_t i = 0; i < f->n; i++)
+		if (!span_iis(fields_at(f, i).name, name))
+			f->at[kept++] = f->at[i];
+	f->n = kept;
+}
+
+void
+fields_set(struct fields *f, const char *name, struct span value)
+{
+	fields_drop(f, name);
+	fields_add(f, span_str(name), value);
+}
+
+bool
+fields_ok(const struct fields *f)
+{
+	return !f->failed;
+}
+
+struct http_field
+fields_at(const struct fields *f, size_t i)
+{
+	struct span all = buf_span(&f->text);
+
+	return (struct http_field){span_first(span_from(all, f->at[i].name_at), f->at[i].name_n),
+	    span_first(span_from(all, f->at[i].value_at), f->at[i].value_n)};
+}
+
+struct span
+fields_get(const struct fields *f, const char *name)
+{
+	for (size_t i = 0; i < f->n; i++) {
+		struct http_field h = fields_at(f, i);
+
+		/* An empty value is there all the same: its p must not be NULL. */
+		if (span_iis(h.name, name))
+			return h.value.n ? h.value : span_of("", 0);
+	}
+	return span_of(NULL, 0);
+}
+
+bool
+headers_is_hop(struct span name, const struct http_field *f, size_t n)
+{
+	/* RFC 9110 section 7.6.1, and what belongs to one connection by its own definition. */
+	static const char *const hop[] = {"connection", "proxy-connection", "keep-alive", "te",
+	    "transfer-encoding", "trailer", "upgrade", "proxy-authenticate", "proxy-authorization",
+	    "proxy-authentication-info", "http2-settings"};
+
+	for (size_t i = 0; i < sizeof hop / sizeof *hop; i++)
+		if (span_iis(name, hop[i]))
+			return true;
+	for (size_t i = 0; i < n; i++) {
+		struct span list = f[i].value, item;
+
+		if (!span_iis(f[i].name, "connection"))
+			continue;
+		while (list_next(&list, &item))
+			if (span_ieq(item, name))
+				return true;
+	}
+	return false;
+}
+
+static bool
+is_ours(struct span name)
+{
+	return name.n >= 5 && span_iis(span_first(name, 5), "x-ee-");
+}
+
+static bool
+is_forwarding(struct span name)
+{
+	return span_iis(name, "forwarded") || span_iis(name, "x-real-ip")
+	       || (name.n >= 12 && span_iis(span_first(name, 12), "x-forwarded-"));
+}
+
+bool
+headers_request_id_ok(struct span id)
+{
+	for (size_t i = 0; i < id.n; i++) {
+		uint8_t c = id.p[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')
+			|| c == '.' || c == '_' || c == ':' || c == '-'))
+			return false;
+	}
+	return id.n > 0 && id.n <= 128;
+}
+
+/* Join what a list-valued field holds already, and one more element. */
+static void
+append_element(struct fields *out, const char *name, struct span element)
+{
+	struct buf b;
+	bool ok;
+
+	buf_init(&b, LIMIT_HEAD);
+	for (size_t i = 0; i < out->n; i++) {
+		struct http_field f = fields_at(out, i);
+
+		if (!span_iis(f.name, name) || !f.value.n)
+			continue;
+		buf_add(&b, f.value);
+		buf_add_str(&b, ", ");
+	}
+	buf_add(&b, element);
+	ok = buf_ok(&b);
+	if (ok)
+		fields_set(out, name, buf_span(&b));
+	else
+		out->failed = true;
+	buf_fini(&b);
+}
+
+static void
+set_via(struct fields *out, const char *via)
+{
+	char v[80];
+
+	snprintf(v, sizeof v, "1.1 %s", via);
+	append_element(out, "Via", span_str(v));
+}
+
+void
+headers_forward_request(
+    struct fields *out, const struct http_field *f, size_t n, const struct headers_hop *hop)
+{
+	const struct http_field *id = http_field_find(f, n, "x-request-id");
+
+	fields_add(out, span_str("Host"), hop->host);
+	for (size_t i = 0; i < n; i++) {
+		struct span name = f[i].name;
+
+		if (headers_is_hop(name, f, n) || is_ours(name) || span_iis(name, "host")
+		    || span_iis(name, "content-length") || span_iis(name, "expect")
+		    || span_iis(name, "x-request-id"))
+			continue;
+		if (is_forwarding(name) && !hop->trusted)
+			continue;
+		fields_add(out, name, f[i].value);
+	}
+	append_element(out, "X-Forwarded-For", hop->peer);
+	if (!fields_get(out, "x-forwarded-proto").p)
+		fields_add_str(out, "X-Forwarded-Proto", hop->proto);
+	if (!fields_get(out, "x-forwarded-host").p)
+		fields_add(out, span_str("X-Forwarded-Host"), hop->host);
+	set_via(out, hop->via);
+	fields_add(out, span_str("X-Request-Id"),
+	    id && http_field_count(f, n, "x-request-id") == 1 && headers_request_id_ok(id->value)
+		? id->value
+		: hop->request_id);
+}
+
+void
+headers_forward_response(
+    struct fields *out, const struct http_field *f, size_t n, bool keep_length, const char *via)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct span name = f[i].name;
+
+		if (headers_is_hop(name, f, n) || is_ours(name)
+		    || (span_iis(name, "content-length") && !keep_length))
+			continue;
+		fields_add(out, name, f[i].value);
+	}
+	if (via)
+		set_via(out, via);
+}
