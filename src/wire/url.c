@@ -334,7 +334,7 @@ url_encode(struct buf *out, struct span s)
 static unsigned
 hex_nibble(uint8_t c)
 {
-	return is_digit(c) ? c - '0' : (unsigned)(ascii_lower(c) - 'a') + 10;
+	return (unsigned)(is_digit(c) ? c - '0' : ascii_lower(c) - 'a' + 10);
 }
 
 bool
