@@ -130,6 +130,7 @@ accepts_good_requests(void **state)
 static void
 refuses_bad_requests(void **state)
 {
+	static const char nul[] = "GET /\0 HTTP/1.1\r\n" H "\r\n";
 	struct http_head h;
 	struct err e;
 	size_t used;
@@ -140,7 +141,7 @@ refuses_bad_requests(void **state)
 			fail_msg("accepted: %s", bad[i]);
 		assert_int_equal(e.reason, REASON_BAD_REQUEST);
 	}
-	assert_int_equal(request("GET /\0 HTTP/1.1\r\n" H "\r\n", 36, &h, &used, &e), STEP_BAD);
+	assert_int_equal(request(nul, sizeof nul - 1, &h, &used, &e), STEP_BAD);
 }
 
 static void
@@ -195,6 +196,8 @@ judges_connections(void **state)
 	struct http_head h;
 	struct err e;
 	size_t used;
+	static const char put[] = "PUT / HTTP/1.1\r\n" H
+				  "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\n";
 	static const struct {
 		const char *text;
 		bool keep;
@@ -212,8 +215,7 @@ judges_connections(void **state)
 		    request(cases[i].text, strlen(cases[i].text), &h, &used, &e), STEP_DONE);
 		assert_int_equal(h.keep_alive, cases[i].keep);
 	}
-	request("PUT / HTTP/1.1\r\n" H "Expect: 100-Continue\r\nContent-Length: 1\r\n\r\n", 72, &h,
-	    &used, &e);
+	assert_int_equal(request(put, strlen(put), &h, &used, &e), STEP_DONE);
 	assert_true(h.expect_continue);
 	assert_int_equal(h.framing, HTTP_LENGTH);
 	assert_int_equal(h.length, 1);

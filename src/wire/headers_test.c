@@ -1,0 +1,143 @@
+#include "base/test.h"
+
+#include "wire/headers.h"
+
+#define F(n, v)                                                                                    \
+	{                                                                                          \
+		{(const uint8_t *)n, sizeof(n) - 1},                                               \
+		{                                                                                  \
+			(const uint8_t *)v, sizeof(v) - 1                                          \
+		}                                                                                  \
+	}
+#define N(a) (sizeof(a) / sizeof *(a))
+
+static void
+knows_fields(void **state)
+{
+	(void)state;
+	assert_true(http_token_ok(span_str("X-A_b!#$%&'*+.^`|~9")));
+	assert_false(http_token_ok(span_str("")));
+	assert_false(http_token_ok(span_str("a b")));
+	assert_false(http_token_ok(span_str("a:")));
+	assert_false(http_token_ok(span_of("a\0", 2)));
+	assert_true(http_value_ok(span_str("")));
+	assert_true(http_value_ok(span_str("a \t b\xff")));
+	assert_false(http_value_ok(span_str(" a")));
+	assert_false(http_value_ok(span_str("a\t")));
+	assert_false(http_value_ok(span_str("a\r\nb")));
+	assert_false(http_value_ok(span_of("a\0b", 3)));
+	assert_true(http_list_has(span_str("a ,\tB,,c"), "b"));
+	assert_false(http_list_has(span_str("ab"), "a"));
+}
+
+static struct headers_hop
+hop(bool trusted)
+{
+	return (struct headers_hop){span_str("192.0.2.1"), trusted, "http", span_str("a.example"),
+	    span_str("made-1"), "ee-control"};
+}
+
+static void
+cleans_requests(void **state)
+{
+	static const struct http_field in[] = {F("Host", "a.example"),
+	    F("Connection", "X-Hop, close"), F("X-Hop", "1"), F("Keep-Alive", "5"),
+	    F("TE", "trailers"), F("Upgrade", "h2c"), F("Transfer-Encoding", "chunked"),
+	    F("Content-Length", "4"), F("Expect", "100-continue"), F("X-EE-App", "b"),
+	    F("x-ee-proxy-token", "t"), F("X-Forwarded-For", "10.0.0.9"),
+	    F("Forwarded", "for=10.0.0.9"), F("X-Real-IP", "10.0.0.9"),
+	    F("Proxy-Authorization", "x"), F("Accept", "a"), F("Accept", "b"),
+	    F("X-Request-Id", "id-7"), F("Via", "1.0 old"), F("Traceparent", "00-1")};
+	struct headers_hop h = hop(false);
+	struct fields out;
+
+	(void)state;
+	fields_init(&out);
+	headers_forward_request(&out, in, N(in), &h);
+	assert_true(fields_ok(&out));
+	static const char *const gone[] = {"connection", "x-hop", "keep-alive", "te", "upgrade",
+	    "transfer-encoding", "content-length", "expect", "x-ee-app", "x-ee-proxy-token",
+	    "forwarded", "x-real-ip", "proxy-authorization"};
+	for (size_t i = 0; i < N(gone); i++)
+		assert_true(fields_get(&out, gone[i]).p == NULL);
+	assert_true(span_is(fields_get(&out, "host"), "a.example"));
+	assert_true(span_is(fields_get(&out, "x-forwarded-for"), "192.0.2.1"));
+	assert_true(span_is(fields_get(&out, "x-forwarded-host"), "a.example"));
+	assert_true(span_is(fields_get(&out, "x-forwarded-proto"), "http"));
+	assert_true(span_is(fields_get(&out, "via"), "1.0 old, 1.1 ee-control"));
+	assert_true(span_is(fields_get(&out, "x-request-id"), "id-7"));
+	assert_true(span_is(fields_get(&out, "traceparent"), "00-1"));
+	assert_true(span_is(fields_at(&out, 0).name, "Host"));
+	fields_fini(&out);
+}
+
+static void
+believes_trusted_peers_only(void **state)
+{
+	static const struct http_field in[] = {F("X-Forwarded-For", "10.0.0.9"),
+	    F("X-Forwarded-Proto", "https"), F("X-Forwarded-Host", "b.example"),
+	    F("X-Request-Id", "a b")};
+	struct headers_hop h = hop(true);
+	struct fields out;
+
+	(void)state;
+	fields_init(&out);
+	headers_forward_request(&out, in, N(in), &h);
+	assert_true(span_is(fields_get(&out, "x-forwarded-for"), "10.0.0.9, 192.0.2.1"));
+	assert_true(span_is(fields_get(&out, "x-forwarded-proto"), "https"));
+	assert_true(span_is(fields_get(&out, "x-forwarded-host"), "b.example"));
+	assert_true(span_is(fields_get(&out, "x-request-id"), "made-1"));
+	fields_fini(&out);
+}
+
+static void
+cleans_responses(void **state)
+{
+	static const struct http_field in[] = {F("Content-Length", "9"), F("Connection", "x-a"),
+	    F("X-A", "1"), F("X-EE-Attested", "yes"), F("Set-Cookie", "a=1"),
+	    F("Set-Cookie", "b=2"), F("Trailer", "x")};
+	struct fields out;
+
+	(void)state;
+	for (int keep = 0; keep < 2; keep++) {
+		fields_init(&out);
+		headers_forward_response(&out, in, N(in), keep, "ee");
+		assert_int_equal(out.n, keep ? 4 : 3);
+		assert_true(span_is(fields_get(&out, "via"), "1.1 ee"));
+		fields_fini(&out);
+	}
+}
+
+static void
+lists_stay_within_bounds(void **state)
+{
+	struct fields f;
+
+	(void)state;
+	fields_init(&f);
+	for (int i = 0; i < LIMIT_HEAD_FIELDS; i++)
+		fields_add_str(&f, "A", "b");
+	assert_true(fields_ok(&f));
+	fields_add_str(&f, "A", "b");
+	assert_false(fields_ok(&f));
+	fields_fini(&f);
+	fields_init(&f);
+	fields_add_str(&f, "A", "b\r\nEvil: c");
+	assert_false(fields_ok(&f));
+	assert_int_equal(f.n, 0);
+	fields_fini(&f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(knows_fields),
+	    cmocka_unit_test(cleans_requests),
+	    cmocka_unit_test(believes_trusted_peers_only),
+	    cmocka_unit_test(cleans_responses),
+	    cmocka_unit_test(lists_stay_within_bounds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
