@@ -1,7 +1,7 @@
 /* attest.h - what agent and control plane must compute alike: the digest of the claims, the
  * digest of the binding, and the report data that a quote carries for both (docs/protocol.md).
- * Also the identity that a tunnel registers and the grammar of its members. Owns nothing,
- * allocates only scratch that it frees; draws no random numbers and knows no quotes. */
+ * Also the identity that a tunnel registers, with the grammar of its members.
+ * Owns nothing, allocates only scratch that it frees; draws no random numbers, knows no quotes. */
 #ifndef ATTEST_ATTEST_H
 #define ATTEST_ATTEST_H
 
@@ -13,7 +13,7 @@
 #define ATTEST_TAG_MAX      255 /* a ref name is a file name in the end */
 #define ATTEST_APP_MAX      63 /* a DNS label, RFC 1035 section 2.3.4 */
 #define ATTEST_NETWORK_MAX  63
-#define ATTEST_AGENT_ID_MAX 64 /* a UUID is 36 */
+#define ATTEST_AGENT_ID_MAX 128 /* a UUID is 36 */
 #define ATTEST_AUDIENCE_MAX 280 /* scheme, 253 bytes of host, port */
 #define ATTEST_NONCE        32
 #define ATTEST_DIGEST       32
@@ -37,26 +37,22 @@ struct attest_binding {
 	const char *channel; /* hex of the TLS exporter, or "" */
 };
 
-/* Say whether each member keeps its grammar (not whether the network exists). A missing one is
- * REASON_MISSING_FIELDS, a wrong one REASON_INVALID_FIELD; arg-less, `shown` names the member. */
+/* Say whether each member keeps its grammar (not whether the network exists). An empty one is
+ * REASON_MISSING_FIELDS, a wrong one REASON_INVALID_FIELD; `shown` names the member. */
 MUST_CHECK bool attest_identity_check(const struct attest_identity *id, struct err *e);
+
+/* 1 to ATTEST_AGENT_ID_MAX of [A-Za-z0-9._:-]. */
+bool attest_agent_id_ok(struct span id);
 
 /* Say whether two identities are the same in every member. */
 bool attest_identity_eq(const struct attest_identity *a, const struct attest_identity *b);
-
-/* The single rules, for settings and URLs. */
-bool attest_repo_ok(struct span repo);
-bool attest_tag_ok(struct span tag);
-bool attest_app_ok(struct span app);
-bool attest_agent_id_ok(struct span id);
 
 /* SHA-256 over the canonical form of the claims (RFC 8785). REASON_CLAIMS_NOT_CANONICAL where
  * they have none or are no object. */
 MUST_CHECK bool attest_claims_digest(const struct json_doc *doc, const struct json_node *claims,
     uint8_t out[static ATTEST_DIGEST], struct err *e);
 
-/* SHA-256 over the canonical form of the binding. Fails for lack of memory only, or where a
- * member is not UTF-8. */
+/* SHA-256 over the canonical form of the binding. Fails for lack of memory only. */
 MUST_CHECK bool attest_binding_digest(
     const struct attest_binding *b, uint8_t out[static ATTEST_DIGEST], struct err *e);
 

@@ -1,6 +1,7 @@
 /* quote_view.h - what core knows of a quote: which TEE, its registers by name, its report data,
  * the TCB status that the verifier found. Borrowed spans only; whoever verified the quote keeps
- * the bytes. Core never sees the quote's own layout. */
+ * the bytes. core/quote_eedcap.h
+ * fills one. */
 #ifndef CORE_QUOTE_VIEW_H
 #define CORE_QUOTE_VIEW_H
 
@@ -44,11 +45,18 @@ enum quote_reg {
 	REG_MROWNERCONFIG,
 	REG_MRSERVICETD,
 	REG_TEE_TCB_SVN,
+	REG_TEE_TCB_SVN2,
 	REG_MRENCLAVE,
 	REG_MRSIGNER,
 	REG_ISVPRODID,
 	REG_ISVSVN,
 	REG_ATTRIBUTES,
+	REG_MISCSELECT,
+	REG_CPUSVN,
+	REG_CONFIGID,
+	REG_CONFIGSVN,
+	REG_ISVEXTPRODID,
+	REG_ISVFAMILYID,
 	REG_COUNT
 };
 
