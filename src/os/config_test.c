@@ -44,7 +44,7 @@ teardown(void **state)
 static bool
 loads(struct world *w, enum program p, const char *const *env, const char *const *flags)
 {
-	char *argv[16] = {"ee"}, *environment[16];
+	char name[] = "ee", *argv[16] = {name}, *environment[16];
 	int argc = 1, n = 0;
 
 	settings_fini(&w->s);

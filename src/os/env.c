@@ -54,7 +54,7 @@ write_line(const char *prefix, struct span line)
 	struct iovec v[] = {
 	    {(void *)(uintptr_t)prefix, strlen(prefix)},
 	    {(void *)(uintptr_t)line.p, line.n},
-	    {"\n", 1},
+	    {(void *)(uintptr_t) "\n", 1},
 	};
 
 	if (writev(STDERR_FILENO, v, 3) < 0)
