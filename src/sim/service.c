@@ -1,0 +1,224 @@
+#include "sim/service.h"
+#include "wire/problem.h"
+#include "wire/url.h"
+
+#include <stdio.h>
+
+#define SEGMENTS_MAX 12
+#define ANSWER_MAX   (16u * 1024 * 1024)
+#define FIELD_MAX    (16u * 1024)
+#define PATH_MAX_N   2048u
+
+bool
+sim_init(struct sim *s, const uint8_t seed[static SIM_SEED_SIZE], const char *base_url,
+    int64_t now_s, struct err *e)
+{
+	memset(s, 0, sizeof *s);
+	snprintf(s->base_url, sizeof s->base_url, "%s", base_url);
+	return sim_platform_init(&s->platform, seed, base_url, now_s, e);
+}
+
+void
+sim_fini(struct sim *s)
+{
+	sim_platform_fini(&s->platform);
+	sim_github_fini(&s->github);
+}
+
+struct buf *
+sim_answer_field(struct sim_answer *a, const char *name)
+{
+	size_t i = 0;
+
+	while (i < a->n_fields && a->field_name[i] != name)
+		i++;
+	if (i == a->n_fields && a->n_fields < SIM_FIELDS_MAX - 1)
+		a->n_fields++;
+	a->field_name[i] = name;
+	buf_clear(&a->field_value[i]);
+	return &a->field_value[i];
+}
+
+void
+sim_answer_fini(struct sim_answer *a)
+{
+	for (size_t i = 0; i < SIM_FIELDS_MAX; i++)
+		buf_fini(&a->field_value[i]);
+	buf_fini(&a->body);
+}
+
+bool
+sim_query(const struct sim_call *c, const char *name, char *out, size_t size)
+{
+	struct span rest = c->rq->query;
+	struct buf value;
+	bool found = false;
+
+	buf_init(&value, PATH_MAX_N);
+	while (rest.n > 0 && !found) {
+		const uint8_t *amp = memchr(rest.p, '&', rest.n);
+		struct span item = span_first(rest, amp ? (size_t)(amp - rest.p) : rest.n);
+		size_t n = strlen(name);
+
+		rest = span_from(rest, item.n + 1);
+		if (item.n <= n || !span_starts(item, name) || item.p[n] != '=')
+			continue;
+		buf_clear(&value);
+		found = url_decode(span_from(item, n + 1), &value)
+			&& span_cstr(buf_span(&value), out, size);
+	}
+	buf_fini(&value);
+	return found;
+}
+
+/* Cut a path into decoded segments, which lie one behind the other in `text`. "/" has none. */
+static bool
+split_path(struct span path, struct buf *text, struct span seg[static SEGMENTS_MAX], size_t *count)
+{
+	size_t from[SEGMENTS_MAX + 1], n = 0;
+
+	*count = 0;
+	if (span_is(path, "/"))
+		return true;
+
+	while (path.n > 0 && n < SEGMENTS_MAX) {
+		const uint8_t *slash;
+		struct span raw;
+
+		path = span_from(path, 1);
+		slash = path.n ? memchr(path.p, '/', path.n) : NULL;
+		raw = span_first(path, slash ? (size_t)(slash - path.p) : path.n);
+		from[n++] = text->n;
+		if (!url_decode(raw, text))
+			return false;
+		path = span_from(path, raw.n);
+	}
+	if (path.n > 0 || !buf_ok(text))
+		return false;
+	from[n] = text->n;
+	for (size_t i = 0; i < n; i++)
+		seg[i] = span_first(span_from(buf_span(text), from[i]), from[i + 1] - from[i]);
+	*count = n;
+	return true;
+}
+
+/* Say whether segments fit a route's path; gather what stands at its '*'. */
+static bool
+path_fits(const char *pattern, const struct span *seg, size_t n, struct span *arg)
+{
+	struct span rest = span_str(pattern);
+	size_t args = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t *slash = rest.n ? memchr(rest.p, '/', rest.n) : NULL;
+		struct span want = span_first(rest, slash ? (size_t)(slash - rest.p) : rest.n);
+
+		if (rest.n == 0)
+			return false;
+		rest = span_from(rest, want.n + 1);
+		if (span_is(want, "*"))
+			arg[args++] = seg[i];
+		else if (!span_eq(want, seg[i]))
+			return false;
+	}
+	return rest.n == 0;
+}
+
+static const struct sim_route *const routes[SIM_GROUP_COUNT] = {
+    [SIM_PCS] = sim_pcs_routes,
+    [SIM_GITHUB] = sim_github_routes,
+    [SIM_CONTROL] = sim_control_routes,
+};
+
+/* Find the route of a request. HEAD is GET, less its body, which the server leaves out. */
+static const struct sim_route *
+find_route(
+    struct sim_call *c, const struct span *seg, size_t n, enum sim_group *group, struct err *e)
+{
+	struct span method = span_is(c->rq->method, "HEAD") ? span_str("GET") : c->rq->method;
+	bool known = false;
+
+	for (int g = 0; g < SIM_GROUP_COUNT; g++)
+		for (const struct sim_route *r = routes[g]; r->method; r++) {
+			if (!path_fits(r->path, seg, n, c->arg))
+				continue;
+			*group = (enum sim_group)g;
+			known = true;
+			if (span_is(method, r->method))
+				return r;
+		}
+	if (known)
+		err_set(e, ERR_UNSUPPORTED, REASON_METHOD_NOT_ALLOWED, "method");
+	else
+		err_set(e, ERR_NOTFOUND, REASON_NOT_FOUND, "no such path");
+	return NULL;
+}
+
+/* Tell a failure the way the service that was asked does. */
+static void
+tell(struct sim_call *c, enum sim_group group, const struct err *e)
+{
+	struct sim_answer *a = c->a;
+
+	a->status = reason_http(e->reason);
+	buf_clear(&a->body);
+	a->content_type = NULL;
+	if (group == SIM_GITHUB) { /* docs.github.com/rest: errors are a message and a link */
+		a->content_type = "application/json; charset=utf-8";
+		buf_printf(&a->body,
+		    "{\"message\":\"%s\",\"documentation_url\":"
+		    "\"https://docs.github.com/rest\",\"status\":\"%d\"}",
+		    a->status == 404 ? "Not Found" : "Server Error", a->status);
+	} else if (group == SIM_CONTROL) {
+		a->content_type = PROBLEM_CONTENT_TYPE;
+		problem_write(&a->body, e, span_str(NULL));
+	}
+}
+
+static void
+serve_route(struct sim_call *c, const struct sim_route *r, enum sim_group group)
+{
+	const struct sim_fault *f = &c->sim->fault[group];
+	struct err e = {0};
+
+	c->a->delay_ms = f->delay_ms;
+	if (f->status) {
+		err_set(&e, ERR_IO, REASON_INTERNAL, "switched fault");
+		tell(c, group, &e);
+		c->a->status = f->status;
+	} else if (!r->handle(c, &e)) {
+		tell(c, group, &e);
+	} else if (!buf_ok(&c->a->body)) {
+		err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "answer");
+		tell(c, group, &e);
+	}
+}
+
+void
+sim_serve(struct sim *s, const struct sim_request *rq, int64_t now_s, struct sim_answer *a)
+{
+	struct sim_call c = {.sim = s, .rq = rq, .a = a, .now_s = now_s + s->offset_s};
+	struct span seg[SEGMENTS_MAX];
+	struct buf text;
+	enum sim_group group = SIM_CONTROL;
+	const struct sim_route *r = NULL;
+	size_t n;
+	struct err e = {0};
+
+	memset(a, 0, sizeof *a);
+	a->status = 200;
+	for (size_t i = 0; i < SIM_FIELDS_MAX; i++)
+		buf_init(&a->field_value[i], FIELD_MAX);
+	buf_init(&a->body, ANSWER_MAX);
+	buf_init(&text, PATH_MAX_N);
+	s->requests++;
+	if (!split_path(rq->path, &text, seg, &n))
+		err_set(&e, ERR_NOTFOUND, REASON_NOT_FOUND, "no such path");
+	else
+		r = find_route(&c, seg, n, &group, &e);
+	if (r)
+		serve_route(&c, r, group);
+	else
+		tell(&c, group, &e);
+	buf_fini(&text);
+}
