@@ -204,10 +204,13 @@ report_make(const struct report *r, struct err *e)
 		(void)r->fs->remove_dir(r->dir, r->fs->ctx);
 		rc = r->fs->make_dir(r->dir, r->fs->ctx);
 	}
+	if (rc == 0)
+		return true;
+	fs_failed(e, "make", r->dir, rc);
 	if (rc == ENOENT || rc == EPERM || rc == EACCES)
 		err_show(e, "no configfs-tsm: is this a TDX VM with Linux 6.7 or later, configfs "
 			    "mounted, tdx_guest loaded, and may this user write there?");
-	return rc == 0 || fs_failed(e, "make", r->dir, rc);
+	return false;
 }
 
 bool
