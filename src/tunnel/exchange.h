@@ -25,7 +25,9 @@ struct exchange_request {
 /* What the asker is told. Calls may come from inside a call of its own to exchange_*, but never
  * from inside open. After `end` or `reset` no more come and the exchange is gone. */
 struct exchange_events {
-	/* The answer's head: once, before body and end. Fields cleaned; borrowed for the call. */
+	/* The answer's head: once, before body and end. Fields cleaned, borrowed for the call. A
+	 * Content-Length among them is right: the length of the body that follows (of an answer
+	 * to HEAD, and of 304, that of the body there would be). */
 	void (*head)(void *ctx, int status, const struct fields *fields);
 	/* A run of the answer's body; counts against the credit granted. */
 	void (*body)(void *ctx, struct span data);

@@ -56,6 +56,10 @@ struct v1_request {
 MUST_CHECK bool v1_request_read(struct v1_request *out, const struct msg *m, struct err *e);
 void v1_request_fini(struct v1_request *r);
 
+/* Read the body of POST /v1/proxy/{app}: the same members without type and request_id (left
+ * empty). As v1_request_read otherwise. */
+MUST_CHECK bool v1_payload_read(struct v1_request *out, struct span json, struct err *e);
+
 /* Append the proxy_response for a backend's answer, or, where it cannot be carried, the one with
  * `error` body_too_big or invalid_proxy_response. */
 void v1_response_write(struct buf *out, const char *request_id, int status,
