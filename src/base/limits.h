@@ -16,10 +16,14 @@
 #define LIMIT_JSON_NODES 65536
 /* Quote: genuine ones are 4.6 to 8 KB with padding. */
 #define LIMIT_QUOTE (64u * 1024)
+/* Certification data inside it: a chain of three is about 3.7 KB. */
+#define LIMIT_CERT_DATA (32u * 1024)
 /* Collateral: TCB info is 2 to 25 KB, a CRL below 10 KB today. */
 #define LIMIT_TCB_INFO   (2u * 1024 * 1024)
 #define LIMIT_CRL        (1024u * 1024)
 #define LIMIT_COLLATERAL (8u * 1024 * 1024)
+/* Values of one collateral document: a level has about 130, genuine documents have 20 levels. */
+#define LIMIT_DOCUMENT_NODES 400000u
 /* Allowlist asset: a few registers; a thousand alternatives still fit. */
 #define LIMIT_ALLOWLIST (1024u * 1024)
 /* Claims: 64 members of identifiers and digests. */

@@ -12,6 +12,8 @@ struct command {
 
 static const struct command commands[] = {
     {"explain", cmd_explain, "REASON | --all [--markdown]", "say what a reason means"},
+    {"quote", cmd_quote, "[-o json] FILE", "show what stands in a quote"},
+    {"verify", cmd_verify, "--quote FILE --collateral FILE [OPTION]...", "verify a quote offline"},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])

@@ -8,5 +8,7 @@
 #define EECTL_USAGE 1
 
 int cmd_explain(int argc, char **argv);
+int cmd_quote(int argc, char **argv);
+int cmd_verify(int argc, char **argv);
 
 #endif

@@ -1,0 +1,223 @@
+#include "dcap/crl.h"
+
+#include "base/base64.h"
+#include "base/hex.h"
+#include "base/limits.h"
+#include "dcap/der.h"
+#include "dcap/pem.h"
+
+static const uint8_t ecdsa_sha256[] = {
+    0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
+static const uint8_t oid_crl_number[] = {0x55, 0x1d, 0x14};
+static const uint8_t oid_aki[] = {0x55, 0x1d, 0x23};
+static const uint8_t oid_reason[] = {0x55, 0x1d, 0x15};
+
+static bool
+malformed(struct err *e, const char *what, const char *why)
+{
+	return err_set(e, ERR_MALFORMED, REASON_CRL_MALFORMED, "%s: %s", what, why);
+}
+
+static bool
+is_hex(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (!memchr("0123456789abcdefABCDEF", s.p[i], 22))
+			return false;
+	return s.n > 0;
+}
+
+/* Bring whichever of the spellings that services use down to DER. */
+static MUST_CHECK bool
+decode(struct span in, struct buf *der)
+{
+	struct span text = in;
+	struct buf squeezed;
+	bool ok;
+
+	if (in.n > 1 && in.p[0] == 0x30 && in.p[1] >= 0x80) {
+		buf_add(der, in);
+		return buf_ok(der);
+	}
+	if (in.n > 10 && span_starts(in, "-----BEGIN"))
+		return pem_next(&text, "X509 CRL", der) == PEM_FOUND;
+	while (text.n > 0 && (text.p[text.n - 1] == 0 || text.p[text.n - 1] == '\n'))
+		text.n--;
+	if (is_hex(text))
+		return hex_decode_buf(text, der);
+	buf_init(&squeezed, text.n ? text.n : 1);
+	pem_squeeze(text, &squeezed);
+	ok = squeezed.n > 0 && base64_decode(buf_span(&squeezed), der);
+	buf_fini(&squeezed);
+	return ok;
+}
+
+/* Take one Extension, noting in *seen which of the three above it was. False where it is broken,
+ * repeated, or critical and none of them. */
+static bool
+take_extension(struct rd *r, unsigned *seen)
+{
+	struct rd ext = der_enter(r, DER_SEQUENCE);
+	struct span oid = der_take(&ext, DER_OID);
+	bool critical = der_next_is(&ext, DER_BOOLEAN) && der_take_bool(&ext);
+	unsigned bit = span_eq(oid, span_of(oid_crl_number, 3)) ? 1
+		       : span_eq(oid, span_of(oid_aki, 3))      ? 2
+		       : span_eq(oid, span_of(oid_reason, 3))   ? 4
+								: 0;
+
+	(void)der_take(&ext, DER_OCTET_STRING);
+	if (!rd_end(&ext) || (critical && !bit) || (bit & *seen))
+		return false;
+	*seen |= bit;
+	return true;
+}
+
+/* Take one entry and give its serial number; the reader is bad where it is broken. */
+static struct span
+take_entry(struct rd *r)
+{
+	struct rd entry = der_enter(r, DER_SEQUENCE);
+	struct span serial = der_take(&entry, DER_INTEGER);
+	unsigned seen = 0;
+
+	(void)der_take_time(&entry);
+	if (rd_left(&entry) > 0) {
+		struct rd exts = der_enter(&entry, DER_SEQUENCE);
+
+		while (rd_left(&exts) > 0)
+			if (!take_extension(&exts, &seen))
+				exts.bad = true;
+		if (!rd_end(&exts))
+			entry.bad = true;
+	}
+	if (!rd_end(&entry) || serial.n == 0)
+		r->bad = true;
+	while (serial.n > 0 && serial.p[0] == 0)
+		serial = span_from(serial, 1);
+	return serial;
+}
+
+static MUST_CHECK bool
+read_extensions(struct rd *tbs, const char *what, struct err *e)
+{
+	struct rd outer = der_enter(tbs, DER_CONTEXT + 0);
+	struct rd r = der_enter(&outer, DER_SEQUENCE);
+	unsigned seen = 0;
+
+	while (rd_left(&r) > 0)
+		if (!take_extension(&r, &seen))
+			return malformed(e, what, "broken, repeated or unknown critical extension");
+	if (!rd_end(&r) || !rd_end(&outer))
+		return malformed(e, what, "broken extensions");
+	if ((seen & 3) != 3)
+		return malformed(e, what, "lacks its number or its authority key identifier");
+	return true;
+}
+
+static MUST_CHECK bool
+read_tbs(struct crl *crl, struct err *e)
+{
+	struct rd whole = rd_of(crl->tbs);
+	struct rd r = der_enter(&whole, DER_SEQUENCE), entries;
+	uint32_t version = der_take_uint(&r, DER_INTEGER, 255);
+	struct span alg = der_take_whole(&r, DER_SEQUENCE);
+
+	crl->issuer = der_take_whole(&r, DER_SEQUENCE);
+	crl->valid.start = der_take_time(&r);
+	crl->valid.end = der_take_time(&r); /* nextUpdate: optional in the RFC, not here */
+	if (r.bad || version != 1)
+		return malformed(e, crl->what, "not a version 2 list with nextUpdate");
+	if (!span_eq(alg, span_of(ecdsa_sha256, sizeof ecdsa_sha256)))
+		return malformed(e, crl->what, "not signed with ecdsa-with-SHA256");
+	if (der_next_is(&r, DER_SEQUENCE))
+		crl->revoked = der_take(&r, DER_SEQUENCE);
+	entries = rd_of(crl->revoked);
+	while (rd_left(&entries) > 0)
+		(void)take_entry(&entries);
+	if (!rd_end(&entries))
+		return malformed(e, crl->what, "broken or unknown critical entry");
+	if (!read_extensions(&r, crl->what, e))
+		return false;
+	return rd_end(&r) || malformed(e, crl->what, "bytes behind the extensions");
+}
+
+static MUST_CHECK bool
+read_crl(struct crl *crl, struct err *e)
+{
+	struct rd whole = rd_of(buf_span(&crl->der));
+	struct rd r = der_enter(&whole, DER_SEQUENCE);
+	struct span alg, bits;
+
+	crl->tbs = der_take_whole(&r, DER_SEQUENCE);
+	alg = der_take_whole(&r, DER_SEQUENCE);
+	bits = der_take(&r, DER_BIT_STRING);
+	if (!rd_end(&r) || !rd_end(&whole) || bits.n < 1 || bits.p[0] != 0)
+		return malformed(e, crl->what, "not DER");
+	if (!span_eq(alg, span_of(ecdsa_sha256, sizeof ecdsa_sha256)))
+		return malformed(e, crl->what, "not signed with ecdsa-with-SHA256");
+	crl->signature = span_from(bits, 1);
+	return read_tbs(crl, e);
+}
+
+bool
+crl_parse(struct crl *crl, struct span bytes, const char *what, struct err *e)
+{
+	memset(crl, 0, sizeof *crl);
+	crl->what = what;
+	buf_init(&crl->der, LIMIT_CRL);
+	if (bytes.n > 2 * LIMIT_CRL)
+		return err_set(e, ERR_LIMIT, REASON_CRL_MALFORMED, "%s: too big", what);
+	if (!decode(bytes, &crl->der)) {
+		crl_fini(crl);
+		return malformed(e, what, "neither DER, PEM, hex nor base64");
+	}
+	if (!read_crl(crl, e)) {
+		crl_fini(crl);
+		return false;
+	}
+	return true;
+}
+
+void
+crl_fini(struct crl *crl)
+{
+	buf_fini(&crl->der);
+	crl->revoked = span_of(NULL, 0);
+}
+
+bool
+crl_check_issuer(const struct crl *crl, const struct cert *ca, bool signature_known, struct err *e)
+{
+	/* Another CA's list is genuine, signed and fresh, and says nothing about this leaf. */
+	if (!span_eq(crl->issuer, ca->subject))
+		return err_set(e, ERR_UNTRUSTED, REASON_CRL_ISSUER, "%s is not of \"%s\"",
+		    crl->what, ca->subject_cn);
+	if (!(ca->key_usage & KU_CRL_SIGN))
+		return err_set(e, ERR_UNTRUSTED, REASON_CRL_ISSUER, "\"%s\" may not sign CRLs",
+		    ca->subject_cn);
+	if (!signature_known && !ecdsa_holds_der(ca->key, crl->tbs, crl->signature))
+		return err_set(e, ERR_UNTRUSTED, REASON_CRL_SIGNATURE, "%s is not signed by \"%s\"",
+		    crl->what, ca->subject_cn);
+	return true;
+}
+
+bool
+crl_holds(const struct crl *crl, struct span serial)
+{
+	struct rd r = rd_of(crl->revoked);
+
+	while (rd_left(&r) > 0)
+		if (span_eq(take_entry(&r), serial))
+			return true;
+	return false;
+}
+
+bool
+crl_check_time(const struct crl *crl, int64_t now, struct err *e)
+{
+	if (now < crl->valid.start)
+		return err_set(e, ERR_EXPIRED, REASON_NOT_YET_VALID, "%s", crl->what);
+	if (now > crl->valid.end)
+		return err_set(e, ERR_EXPIRED, REASON_CRL_EXPIRED, "%s", crl->what);
+	return true;
+}

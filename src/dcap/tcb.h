@@ -1,0 +1,36 @@
+/* tcb.h - from a platform's security versions and Intel's documents to a TCB status. Pure
+ * computation over parsed and verified values; points into the documents, owns nothing. */
+#ifndef DCAP_TCB_H
+#define DCAP_TCB_H
+
+#include "dcap/qe_identity.h"
+#include "dcap/quote.h"
+#include "dcap/tcb_info.h"
+#include "eedcap.h"
+
+struct tcb_input {
+	const struct eedcap_platform *platform;
+	const struct tcb_info *info;
+	const struct qe_identity *identity;
+	uint16_t qe_isvsvn;
+	const uint8_t *svn; /* TEE_TCB_SVN, 16 bytes; NULL for SGX */
+	const uint8_t *svn2; /* TEE_TCB_SVN2 of a TD report 1.5; else NULL */
+};
+
+/* Levels are NULL where there is none of the kind. */
+struct tcb_result {
+	const struct level *platform, *qe, *module; /* of the first SVN ("launch") */
+	enum eedcap_status status; /* of the whole */
+	enum eedcap_status current; /* of the second SVN; NONE where there is none */
+	int64_t date; /* earliest of the launch levels */
+};
+
+/* Check that a TD's module is one that the TCB info names (its signer and attributes). */
+MUST_CHECK bool tcb_check_module(
+    const struct tcb_info *info, const struct td_report *td, struct err *e);
+
+/* Find the levels and bring their statuses together. A revoked TCB is a result, not a failure;
+ * no matching level is a failure. */
+MUST_CHECK bool tcb_evaluate(struct tcb_result *out, const struct tcb_input *in, struct err *e);
+
+#endif

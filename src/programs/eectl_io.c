@@ -1,0 +1,124 @@
+#include "programs/eectl_io.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/base64.h"
+#include "base/hex.h"
+#include "base/limits.h"
+
+bool
+eectl_read_file(const char *path, size_t max, struct buf *out)
+{
+	bool standard = strcmp(path, "-") == 0;
+	FILE *f = standard ? stdin : fopen(path, "rb");
+	bool ok;
+
+	if (!f) {
+		fprintf(stderr, "eectl: %s: %s\n", path, strerror(errno));
+		return false;
+	}
+	buf_init(out, max);
+	while (!feof(f) && !ferror(f) && buf_ok(out)) {
+		uint8_t piece[16384];
+
+		buf_add(out, span_of(piece, fread(piece, 1, sizeof piece, f)));
+	}
+	ok = !ferror(f) && buf_ok(out);
+	if (!ok)
+		fprintf(stderr, "eectl: %s: %s\n", path, ferror(f) ? strerror(errno) : "too big");
+	if (!standard)
+		fclose(f);
+	if (!ok)
+		buf_fini(out);
+	return ok;
+}
+
+/* Binary quotes begin with a version below 256 and key type, both with a zero byte; text has no
+ * zero bytes. */
+static bool
+is_text(struct span s)
+{
+	return s.n > 0 && !memchr(s.p, 0, s.n);
+}
+
+bool
+eectl_read_quote(const char *path, struct buf *out)
+{
+	struct buf raw, text, bytes;
+	bool ok;
+
+	if (!eectl_read_file(path, (size_t)4 * LIMIT_QUOTE, &raw))
+		return false;
+	if (!is_text(buf_span(&raw))) {
+		*out = raw;
+		return true;
+	}
+	buf_init(&text, (size_t)4 * LIMIT_QUOTE);
+	for (size_t i = 0; i < raw.n; i++)
+		if (!strchr(" \t\r\n", raw.p[i]))
+			buf_add_u8(&text, raw.p[i]);
+	buf_init(&bytes, (size_t)4 * LIMIT_QUOTE);
+	ok = buf_ok(&text) && hex_decode_buf(buf_span(&text), &bytes);
+	if (!ok) {
+		buf_clear(&bytes);
+		ok = buf_ok(&text) && base64_decode(buf_span(&text), &bytes);
+	}
+	buf_fini(&text);
+	if (!ok) { /* whatever it is: the parser names what is wrong with it */
+		buf_fini(&bytes);
+		*out = raw;
+		return true;
+	}
+	buf_fini(&raw);
+	*out = bytes;
+	return true;
+}
+
+void
+eectl_write_registers(struct jw *w, const char *name, const struct eedcap_quote *q)
+{
+	const char *reg;
+	const uint8_t *p;
+	size_t n;
+
+	jw_object(w, name);
+	for (size_t i = 0; eedcap_quote_register_at(q, i, &reg, &p, &n); i++)
+		jw_hex(w, reg, span_of(p, n));
+	jw_end_object(w);
+}
+
+void
+eectl_print_registers(const struct eedcap_quote *q)
+{
+	const char *reg;
+	const uint8_t *p;
+	char hex[2 * 64 + 1];
+	size_t n;
+
+	for (size_t i = 0; eedcap_quote_register_at(q, i, &reg, &p, &n); i++)
+		if (n <= 64)
+			printf("  %-16s %s\n", reg, hex_encode(span_of(p, n), hex));
+	printf("  %-16s %s\n", "report_data",
+	    hex_encode(span_of(eedcap_quote_report_data(q), 64), hex));
+}
+
+bool
+eectl_print_buf(const struct buf *b)
+{
+	if (!buf_ok(b)) {
+		fprintf(stderr, "eectl: no memory\n");
+		return false;
+	}
+	if (fwrite(b->p, 1, b->n, stdout) != b->n || putchar('\n') == EOF || fflush(stdout) != 0) {
+		fprintf(stderr, "eectl: stdout: %s\n", strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+const char *
+eectl_tee_name(enum eedcap_tee tee)
+{
+	return tee == EEDCAP_TDX ? "tdx" : "sgx";
+}
