@@ -1,0 +1,112 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/registry.h"
+#include "core/registry_impl.h"
+
+/* A repo's names have no case at GitHub; a tag's do. */
+static void
+lower(char dst[static ATTEST_REPO_MAX + 1], const char *repo)
+{
+	size_t i = 0;
+
+	for (; repo[i] && i < ATTEST_REPO_MAX; i++)
+		dst[i] = (char)ascii_lower((uint8_t)repo[i]);
+	dst[i] = '\0';
+}
+
+static struct pin_row *
+find(const struct registry *r, const char *repo, const char *release_tag, size_t *at)
+{
+	char key[ATTEST_REPO_MAX + 1];
+	size_t lo = 0, hi = r->pin_n;
+
+	lower(key, repo);
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		int c = strcmp(key, r->pins[mid].repo);
+
+		if (c == 0)
+			c = strcmp(release_tag, r->pins[mid].release_tag);
+		if (c == 0) {
+			*at = mid;
+			return &r->pins[mid];
+		}
+		if (c < 0)
+			hi = mid;
+		else
+			lo = mid + 1;
+	}
+	*at = lo;
+	return NULL;
+}
+
+bool
+registry_pin_check(const struct registry *r, const char *repo, const char *release_tag,
+    const uint8_t sha256[static 32], bool *known, struct err *e)
+{
+	size_t at;
+	const struct pin_row *pin = find(r, repo, release_tag, &at);
+
+	*known = pin != NULL;
+	if (pin && memcmp(pin->sha256, sha256, 32) != 0)
+		return err_set(e, ERR_POLICY, REASON_ALLOWLIST_CHANGED,
+		    "%.100s %.40s: other bytes than were pinned", repo, release_tag);
+	return true;
+}
+
+static MUST_CHECK bool
+put(struct registry *r, const struct pin_row *row, struct err *e)
+{
+	size_t at;
+	struct pin_row *pin = find(r, row->repo, row->release_tag, &at);
+
+	if (!pin && r->pin_n == r->pin_cap) {
+		size_t cap = r->pin_cap ? 2 * r->pin_cap : 16;
+		struct pin_row *more = realloc(r->pins, cap * sizeof *more);
+
+		if (!more)
+			return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "pin");
+		r->pins = more;
+		r->pin_cap = cap;
+	}
+	if (!pin) {
+		pin = &r->pins[at];
+		memmove(pin + 1, pin, (r->pin_n - at) * sizeof *pin);
+		r->pin_n++;
+	}
+	*pin = *row;
+	return true;
+}
+
+bool
+registry_pin_put(struct registry *r, const char *repo, const char *release_tag,
+    const uint8_t sha256[static 32], int64_t now_s, struct pin_row *row, struct err *e)
+{
+	memset(row, 0, sizeof *row);
+	lower(row->repo, repo);
+	if (!span_cstr(span_str(release_tag), row->release_tag, sizeof row->release_tag))
+		return err_set(e, ERR_LIMIT, REASON_INVALID_FIELD, "release_tag too long");
+	memcpy(row->sha256, sha256, 32);
+	row->pinned_at = now_s;
+	return put(r, row, e);
+}
+
+bool
+registry_load_pin(struct registry *r, const struct pin_row *row, struct err *e)
+{
+	return put(r, row, e);
+}
+
+bool
+registry_pin_forget(struct registry *r, const char *repo, const char *release_tag)
+{
+	size_t at;
+	struct pin_row *pin = find(r, repo, release_tag, &at);
+
+	if (!pin)
+		return false;
+	r->pin_n--;
+	memmove(pin, pin + 1, (r->pin_n - at) * sizeof *pin);
+	return true;
+}

@@ -1,0 +1,70 @@
+/* registry_impl.h - the registry's insides, shared by its .c files and nobody else. Strings of a
+ * row or replica lie in one block each (struct strs), since twenty thousand of them are kept. */
+#ifndef CORE_REGISTRY_IMPL_H
+#define CORE_REGISTRY_IMPL_H
+
+#include "core/registry.h"
+
+/* NUL-terminated strings one after another, made by strs_new, freed by free(). */
+struct strs {
+	size_t n;
+	char text[];
+};
+
+enum app_str {
+	APP_NAME,
+	APP_REPO,
+	APP_NETWORK,
+	APP_TAG,
+	APP_AGENT,
+	APP_TCB,
+	APP_ADVISORIES,
+	APP_STRS
+};
+enum rep_str { REP_AGENT, REP_TAG, REP_TCB, REP_ADVISORIES, REP_STRS };
+
+enum health { HEALTH_UNKNOWN, HEALTH_PASS, HEALTH_FAIL };
+
+struct app {
+	struct strs *strs; /* app_str */
+	int64_t repo_id, registered_at, expires_at, last_attested_at;
+	bool sealed;
+	bool invalid; /* the last replica to go had failed its re-attestation */
+	size_t pending; /* tunnels that have registered and are not attested */
+	struct replica *first;
+};
+
+struct replica {
+	struct app *app; /* NULL: out of its app's list, the handle alone is left */
+	struct replica *next;
+	void *session;
+	struct strs *strs; /* rep_str */
+	uint8_t platform[32];
+	struct lease lease;
+	int64_t last_attested_at, last_health_at;
+	uint64_t last_health_ms;
+	uint64_t last_pick;
+	size_t in_flight;
+	bool sealed, routed, warned;
+	enum health health;
+};
+
+struct registry {
+	const struct registry_settings *set;
+	const struct networks *nets;
+	struct app **apps; /* in the order of their names */
+	size_t n, cap;
+	struct pin_row *pins; /* in the order of repo and tag */
+	size_t pin_n, pin_cap;
+	uint64_t picks;
+};
+
+struct strs *strs_new(const char *const *v, size_t n);
+const char *strs_get(const struct strs *s, size_t i);
+
+/* The app of that name, or NULL; *at is where it stands or would. */
+struct app *registry_app(const struct registry *r, struct span name, size_t *at);
+void registry_row(const struct app *a, struct app_row *out);
+bool app_expired(const struct app *a, int64_t now_s);
+
+#endif
