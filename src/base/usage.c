@@ -58,7 +58,7 @@ page_of(enum program p)
 	for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)
 		if (pages[i].program == p)
 			return &pages[i];
-	assert(!"a program without a page");
+	assert(false && "a program without a page");
 	return NULL;
 }
 

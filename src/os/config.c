@@ -34,11 +34,11 @@ row_index(const struct setting *row)
 }
 
 static const char *
-environ_get(char **environ, const char *name)
+environ_get(char **list, const char *name)
 {
 	size_t n = strlen(name);
 
-	for (char **v = environ; *v; v++)
+	for (char **v = list; *v; v++)
 		if (strncmp(*v, name, n) == 0 && (*v)[n] == '=')
 			return *v + n + 1;
 	return NULL;
@@ -220,10 +220,10 @@ load(struct loading *c, int argc, char **argv)
 }
 
 bool
-config_load(enum program p, int argc, char **argv, char **environ, struct settings *s,
+config_load(enum program p, int argc, char **argv, char **list, struct settings *s,
     struct buf *others, struct err *e)
 {
-	struct loading c = {.program = p, .environ = environ, .s = s, .others = others, .e = e};
+	struct loading c = {.program = p, .environ = list, .s = s, .others = others, .e = e};
 
 	if (!settings_init(s, e))
 		return false;

@@ -19,10 +19,10 @@
 MUST_CHECK int config_start(
     enum program p, int argc, char **argv, struct settings *s, struct env *env);
 
-/* The reading alone. `environ` is a NULL-terminated array of NAME=value. Names that belong to
+/* The reading alone. `list` is a NULL-terminated array of NAME=value. Names that belong to
  * another of our programs go to `others`, with commas between. Only settings' flags are known
  * here. Refusal: BAD_SETTING, `shown` says which and what to do. */
-MUST_CHECK bool config_load(enum program p, int argc, char **argv, char **environ,
-    struct settings *s, struct buf *others, struct err *e);
+MUST_CHECK bool config_load(enum program p, int argc, char **argv, char **list, struct settings *s,
+    struct buf *others, struct err *e);
 
 #endif
