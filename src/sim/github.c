@@ -183,6 +183,12 @@ sim_github_drop(struct sim_github *g, const struct span *name, size_t n)
 /* -- how it is shown -- */
 
 static bool
+holds(struct span text, const char *part)
+{
+	return text.n > 0 && memmem(text.p, text.n, part, strlen(part)) != NULL;
+}
+
+static bool
 not_found(struct err *e)
 {
 	return err_set(e, ERR_NOTFOUND, REASON_NOT_FOUND, "no such repository, release or asset");
@@ -226,7 +232,7 @@ tag_answer(struct sim_call *c, const char *content_type)
 	buf_add_str(sim_answer_field(c->a, "X-GitHub-Media-Type"), "github.v3; format=json");
 	c->a->content_type = content_type;
 	/* RFC 9110 section 13.1.2: If-None-Match compares weakly, so W/ does not count. */
-	if (memmem(c->rq->if_none_match.p, c->rq->if_none_match.n, etag + 2, strlen(etag + 2))) {
+	if (holds(c->rq->if_none_match, etag + 2)) {
 		c->a->status = 304;
 		buf_clear(&c->a->body);
 	}
@@ -363,13 +369,12 @@ answer_bytes(struct sim_call *c, const struct sim_asset *a, struct err *e)
 static bool
 get_asset(struct sim_call *c, struct err *e)
 {
-	static const char octets[] = "application/octet-stream";
 	const struct sim_asset *a = asset_by_id(c, c->arg[2], c->arg);
 	struct jw w = jw_of(&c->a->body);
 
 	if (!a)
 		return not_found(e);
-	if (!memmem(c->rq->accept.p, c->rq->accept.n, octets, sizeof octets - 1)) {
+	if (!holds(c->rq->accept, "application/octet-stream")) {
 		put_asset(c, &w, NULL, a);
 		return tag_answer(c, JSON_TYPE);
 	}

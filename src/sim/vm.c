@@ -84,6 +84,7 @@ sim_vm_default(struct sim_vm *vm, struct span name, unsigned recoveries)
 	static const uint8_t xfam[8] = {0xe7, 0x42, 0x06};
 	static const char *const registers[] = {"mrtd", "rtmr0", "rtmr1", "rtmr2"};
 	uint8_t svn = 0;
+	bool ok;
 
 	span_cstr(name, vm->name, sizeof vm->name);
 	span_cstr(name, vm->platform, sizeof vm->platform);
@@ -99,9 +100,10 @@ sim_vm_default(struct sim_vm *vm, struct span name, unsigned recoveries)
 	vm->version = 4;
 	vm->qe_svn = SIM_QE_SVN;
 	vm->pck.pcesvn = SIM_PCESVN;
-	if (!hex_decode(span_str(SIM_FMSPC), vm->pck.fmspc, sizeof vm->pck.fmspc)
-	    || !sim_tcb_svn(span_str("UpToDate"), recoveries, &svn))
-		assert(!"the constants of docs.h are well-formed");
+	/* The constants of docs.h are well-formed. */
+	ok = hex_decode(span_str(SIM_FMSPC), vm->pck.fmspc, sizeof vm->pck.fmspc)
+	     && sim_tcb_svn(span_str("UpToDate"), recoveries, &svn);
+	assert(ok);
 	set_tcb(vm, "UpToDate", svn);
 	set_platform(vm);
 }
