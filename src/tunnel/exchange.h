@@ -20,6 +20,7 @@ struct exchange_request {
 	const struct fields *fields;
 	bool has_body; /* false: there will be no body and no exchange_end is due */
 	uint64_t timeout_ms; /* until the answer's head; the carrier resets with PROXY_TIMEOUT */
+	uint64_t body_length; /* where it is known beforehand, else 0 */
 };
 
 /* What the asker is told. Calls may come from inside a call of its own to exchange_*, but never

@@ -222,13 +222,20 @@ struct exchange *
 v1_open(struct v1 *v, const struct exchange_request *rq, const struct exchange_events *events,
     void *ctx, uint64_t now_ms, struct err *e)
 {
-	struct pending *p = calloc(1, sizeof *p);
+	struct pending *p;
 
+	if (rq->body_length > LIMIT_V1_BODY) {
+		err_set(e, ERR_LIMIT, REASON_BODY_TOO_BIG, "above what a message can carry");
+		return NULL;
+	}
+	p = calloc(1, sizeof *p);
 	if (!p) {
 		err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "pending request");
 		return NULL;
 	}
-	p->x = (struct exchange){&ops, events, ctx, LIMIT_V1_BODY};
+	/* One byte more than fits: so a body that is too big says so, instead of waiting for credit
+	 * that never comes. */
+	p->x = (struct exchange){&ops, events, ctx, LIMIT_V1_BODY + 1};
 	p->v = v;
 	p->timeout_ms = rq->timeout_ms;
 	p->is_head = span_is(rq->method, "HEAD");
