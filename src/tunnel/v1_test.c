@@ -95,7 +95,12 @@ static void
 open_request(struct seen *s, struct v1 *v, const char *method, bool has_body)
 {
 	struct fields f;
-	struct exchange_request rq = {"r1", span_str(method), span_str("/x?y"), &f, has_body, 1000};
+	struct exchange_request rq = {.request_id = "r1",
+	    .method = span_str(method),
+	    .target = span_str("/x?y"),
+	    .fields = &f,
+	    .has_body = has_body,
+	    .timeout_ms = 1000};
 	struct err e = {0};
 
 	fields_init(&f);
