@@ -36,18 +36,15 @@ MUST_CHECK struct release_client *release_client_new(struct net_loop *l, struct 
 void release_client_free(struct release_client *c);
 
 /* Get the asset, from the cache when it is younger than five minutes. done comes once, later, from
- * the loop: with the asset, or with why not: INVALID_FIELD (repo or tag break their grammar), else
- * ALLOWLIST_FETCH_FAILED with an argument (`release_not_found`, `http_500`, ...); ERR_IO where
- * another try may help, ERR_NOTFOUND, ERR_UNTRUSTED (digest) and ERR_LIMIT where none will soon. */
+ * the loop: with the asset, or with why not: ALLOWLIST_FETCH_FAILED with an argument
+ * (`release_not_found`, `http_500`, ...); ERR_IO where another try may help, ERR_NOTFOUND,
+ * ERR_UNTRUSTED (digest) and ERR_LIMIT where none will soon. A failure is kept for some seconds.
+ * NULL, and no done, where repo or tag break their grammar (INVALID_FIELD) or memory is out. */
 MUST_CHECK struct release_wait *release_get(struct release_client *c, struct span repo,
     struct span tag, void (*done)(const struct release_asset *a, const struct err *why, void *ctx),
     void *ctx, struct err *e);
 
 /* Give up waiting: done never comes. The flight goes on for others. */
 void release_cancel(struct release_wait *w);
-
-/* owner/repo as GitHub takes them; a release tag that is a valid ref name (git check-ref-format). */
-bool release_repo_ok(struct span repo);
-bool release_tag_ok(struct span tag);
 
 #endif
