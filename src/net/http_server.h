@@ -68,7 +68,7 @@ struct http_req_ops {
 	void (*on_end)(struct http_req *r, void *ctx);
 	/* The answer's queue was full and is not any more. May be NULL. */
 	void (*on_drain)(struct http_req *r, void *ctx);
-	/* The end, exactly once, if ops were set: why->code is ERR_NONE when the answer was written
+	/* The end, exactly once, if ops were set: why->code is ERR_NONE when the answer was queued
 	 * whole; else the peer left, timed out, or the request was aborted. */
 	void (*on_close)(struct http_req *r, const struct err *why, void *ctx);
 };

@@ -57,6 +57,9 @@ bool stream_is_full(const struct stream *s);
 /* Bytes queued and not yet taken by the system. */
 size_t stream_queued(const struct stream *s);
 
+/* Bytes that the system has taken since the start: it grows while the peer reads. */
+uint64_t stream_taken(const struct stream *s);
+
 /* Stop and start on_read (an accepted stream begins paused). After a pause not one more byte is
  * handed out until stream_resume; neither calls back by itself. */
 void stream_pause(struct stream *s);

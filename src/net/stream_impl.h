@@ -30,6 +30,7 @@ struct stream {
 	void *owner;
 	struct buf plain; /* what was written and not yet handed on */
 	struct buf cipher; /* TLS: records not yet handed on */
+	uint64_t handed; /* bytes given to libuv so far */
 	size_t flying; /* bytes that the system has not taken yet */
 	size_t high, max;
 	char peer[46];

@@ -18,6 +18,12 @@ stream_queued(const struct stream *s)
 	return s->plain.n + s->cipher.n + s->flying;
 }
 
+uint64_t
+stream_taken(const struct stream *s)
+{
+	return s->handed - (s->connected ? uv_stream_get_write_queue_size(&s->io.stream) : 0);
+}
+
 bool
 stream_is_full(const struct stream *s)
 {
@@ -99,6 +105,7 @@ send_off(struct stream *s, struct buf *q)
 		stream_fail(s, ERR_IO, REASON_PEER_LOST, "write: %s", uv_strerror(n));
 		return;
 	}
+	s->handed += q->n;
 	if ((size_t)n == q->n) {
 		/* An idle connection keeps no buffer. */
 		buf_fini(q);

@@ -19,7 +19,8 @@ struct ws_conn_ops {
 	/* The queue was full and is not any more. May be NULL. */
 	void (*on_drain)(struct ws_conn *w, void *ctx);
 	/* The end. code is what the peer's close frame said, or ours when we closed first and the
-	 * peer confirmed; 1005 for a close frame without a code; 1006 when there was no closing
+	 * peer confirmed; 1005 for a close frame without a code; what we sent (1002, 1007, 1009)
+	 * when the peer broke the protocol, and why says how; 1006 when there was no closing
 	 * handshake (dead peer, refused upgrade, lost connection): then why says more. */
 	void (*on_close)(
 	    struct ws_conn *w, uint16_t code, struct span reason, const struct err *why, void *ctx);
@@ -49,7 +50,8 @@ MUST_CHECK struct ws_conn *ws_conn_dial(struct net_loop *l, const struct ws_dial
 bool ws_conn_send_text(struct ws_conn *w, struct span text);
 bool ws_conn_send_binary(struct ws_conn *w, struct span bytes);
 
-/* Marks of the queue, as stream_set_queue; room for the largest message is needed. */
+/* Marks of the queue, as stream_set_queue. Unset, it holds 4 MiB more than the largest message that
+ * is taken from the peer. */
 void ws_conn_set_queue(struct ws_conn *w, size_t high, size_t max);
 bool ws_conn_is_full(const struct ws_conn *w);
 size_t ws_conn_queued(const struct ws_conn *w);

@@ -1,0 +1,78 @@
+/* http_impl.h - inside of the HTTP server, for http_server.c, http_req.c and http_respond.c. */
+#ifndef NET_HTTP_IMPL_H
+#define NET_HTTP_IMPL_H
+
+#include "net/http_server.h"
+
+struct http_conn;
+
+struct http_server {
+	struct net_loop *loop;
+	struct listener *listener; /* NULL once closed */
+	const struct http_server_ops *ops;
+	void *ctx;
+	struct http_conn *conns;
+	uint64_t head_ms, idle_ms, body_ms;
+	char *name;
+	int64_t date_s; /* of `date` */
+	char date[32];
+	bool abort_on_eof, draining;
+};
+
+struct http_req {
+	struct http_conn *conn;
+	struct http_head head; /* spans into raw */
+	struct buf raw;
+	struct http1_body body;
+	const struct http_req_ops *ops;
+	void *ctx;
+	struct buf gathered;
+	void (*collect)(struct http_req *r, const struct err *e, struct span body, void *ctx);
+	void *collect_ctx;
+	struct span path, query;
+	uint64_t dropped; /* body bytes that came after the answer */
+	int64_t left; /* of the answer's announced length; -1: not announced */
+	bool body_done, end_told, paused, continued;
+	bool answered, chunked, no_body; /* head queued; how its body goes */
+	bool answer_done, keep;
+};
+
+struct http_conn {
+	struct http_server *server;
+	struct http_conn *next, *prev;
+	struct stream *stream; /* NULL after an upgrade */
+	struct buf in; /* received and not yet used */
+	struct http1_scan scan;
+	struct net_timer timer;
+	struct net_defer work;
+	struct http_req *req;
+	uint64_t active_ms, taken; /* when a byte moved last, and the count then */
+	char peer[46];
+	bool tls, served, got_eof, stopped; /* stopped: nothing more is read as HTTP */
+};
+
+/* Go on as far as possible; from the loop only. */
+void http_conn_advance(struct http_conn *c);
+
+/* Go on before the loop waits. */
+void http_conn_kick(struct http_conn *c);
+
+/* Answer for a request that cannot be handed to the handler, then close. */
+void http_conn_refuse(struct http_conn *c, const struct err *why);
+
+/* Feed the request's body from the first of `in`; returns the bytes used. */
+size_t http_req_feed(struct http_req *r, struct span in);
+
+/* Say whether body bytes may be taken now. */
+bool http_req_wants(const struct http_req *r);
+
+/* Tell of the end of the body where it is due. */
+void http_req_tell_end(struct http_req *r);
+
+/* Call the last callbacks and free. why NULL: in good order. */
+void http_req_finish(struct http_req *r, const struct err *why);
+
+/* Cut the connection: nothing was answered, or too little. */
+void http_req_cut(struct http_req *r, enum err_code c, enum reason reason, const char *what);
+
+#endif

@@ -1,0 +1,311 @@
+/* http_req.c - the request's side of the HTTP server: what the handler reads. */
+#include <stdlib.h>
+
+#include "net/http_impl.h"
+#include "net/ws_impl.h"
+
+struct span
+http_req_method(const struct http_req *r)
+{
+	return r->head.method;
+}
+
+struct span
+http_req_target(const struct http_req *r)
+{
+	return r->head.target;
+}
+
+struct span
+http_req_path(const struct http_req *r)
+{
+	return r->path;
+}
+
+struct span
+http_req_query(const struct http_req *r)
+{
+	return r->query;
+}
+
+struct span
+http_req_host(const struct http_req *r)
+{
+	return r->head.host;
+}
+
+struct span
+http_req_field(const struct http_req *r, const char *name)
+{
+	return http_head_get(&r->head, name);
+}
+
+const struct http_head *
+http_req_head(const struct http_req *r)
+{
+	return &r->head;
+}
+
+const char *
+http_req_peer(const struct http_req *r)
+{
+	return r->conn->peer;
+}
+
+bool
+http_req_is_tls(const struct http_req *r)
+{
+	return r->conn->tls;
+}
+
+bool
+http_req_has_body(const struct http_req *r)
+{
+	return r->head.framing == HTTP_CHUNKED
+	       || (r->head.framing == HTTP_LENGTH && r->head.length > 0);
+}
+
+struct http_server *
+http_req_server(const struct http_req *r)
+{
+	return r->conn->server;
+}
+
+bool
+http_req_is_answered(const struct http_req *r)
+{
+	return r->answered;
+}
+
+void
+http_req_set_ops(struct http_req *r, const struct http_req_ops *ops, void *ctx)
+{
+	r->ops = ops;
+	r->ctx = ctx;
+	http_conn_kick(r->conn);
+}
+
+void
+http_req_pause(struct http_req *r)
+{
+	r->paused = true;
+}
+
+void
+http_req_resume(struct http_req *r)
+{
+	r->paused = false;
+	http_conn_kick(r->conn);
+}
+
+void
+http_req_collect(struct http_req *r, size_t max,
+    void (*cb)(struct http_req *r, const struct err *e, struct span body, void *ctx), void *ctx)
+{
+	buf_fini(&r->gathered);
+	buf_init(&r->gathered, max);
+	r->collect = cb;
+	r->collect_ctx = ctx;
+	http_conn_kick(r->conn);
+}
+
+void
+http_req_cut(struct http_req *r, enum err_code c, enum reason reason, const char *what)
+{
+	struct err e = {0};
+
+	err_set(&e, c, reason, "%s", what);
+	http_req_abort(r, &e);
+}
+
+void
+http_req_abort(struct http_req *r, const struct err *why)
+{
+	struct err e = {0};
+
+	if (!r->conn->stream)
+		return;
+	if (!why || why->code == ERR_NONE) {
+		err_set(&e, ERR_IO, REASON_PEER_LOST, "aborted");
+		why = &e;
+	}
+	r->conn->stopped = true;
+	stream_reset(r->conn->stream, why);
+}
+
+bool
+http_req_wants(const struct http_req *r)
+{
+	return r->answer_done || (!r->paused && (r->collect || r->ops));
+}
+
+/* Call the collector, once. */
+static void
+collect_tell(struct http_req *r, const struct err *e)
+{
+	void (*cb)(struct http_req *, const struct err *, struct span, void *) = r->collect;
+
+	r->collect = NULL;
+	r->end_told = true;
+	cb(r, e, e ? span_of(NULL, 0) : buf_span(&r->gathered), r->collect_ctx);
+}
+
+static void
+collect_too_big(struct http_req *r)
+{
+	struct err e = {0};
+
+	err_set(&e, ERR_LIMIT, REASON_BODY_TOO_BIG, "more than %zu bytes", r->gathered.max);
+	collect_tell(r, &e);
+}
+
+/* Hand on a piece of the body. */
+static void
+deliver(struct http_req *r, struct span piece)
+{
+	if (r->answer_done) {
+		r->dropped += piece.n;
+		return;
+	}
+	if (r->collect) {
+		buf_add(&r->gathered, piece);
+		if (!buf_ok(&r->gathered))
+			collect_too_big(r);
+		return;
+	}
+	if (r->ops && r->ops->on_body)
+		r->ops->on_body(r, piece, r->ctx);
+}
+
+/* RFC 9110 section 10.1.1: say once that the body is wanted, before any of it is read. */
+static void
+say_continue(struct http_req *r)
+{
+	if (r->continued || !r->head.expect_continue || r->head.minor < 1 || r->answered)
+		return;
+	r->continued = true;
+	stream_write(r->conn->stream, span_str("HTTP/1.1 100 Continue\r\n\r\n"));
+}
+
+size_t
+http_req_feed(struct http_req *r, struct span in)
+{
+	struct http_conn *c = r->conn;
+	size_t off = 0;
+
+	if (r->collect && r->head.framing == HTTP_LENGTH && r->head.length > r->gathered.max)
+		collect_too_big(r);
+	say_continue(r);
+	while (off < in.n && !r->body_done && !c->stopped && http_req_wants(r)) {
+		struct span piece = span_of(NULL, 0);
+		struct err e = {0};
+		size_t used = 0;
+		enum step step = http1_body_feed(&r->body, span_from(in, off), &used, &piece, &e);
+
+		off += used;
+		if (step == STEP_BAD) {
+			if (r->answered)
+				http_req_abort(r, &e);
+			else
+				http_conn_refuse(c, &e);
+			return in.n;
+		}
+		r->body_done = step == STEP_DONE;
+		if (piece.n > 0)
+			deliver(r, piece);
+		else if (step == STEP_MORE)
+			break;
+	}
+	return off;
+}
+
+void
+http_req_tell_end(struct http_req *r)
+{
+	if (r->end_told || r->paused || r->conn->stopped)
+		return;
+	if (r->collect) {
+		collect_tell(r, NULL);
+	} else if (r->ops) {
+		r->end_told = true;
+		if (r->ops->on_end)
+			r->ops->on_end(r, r->ctx);
+	}
+}
+
+void
+http_req_finish(struct http_req *r, const struct err *why)
+{
+	static const struct err none;
+	struct err e = {0};
+
+	r->conn->req = NULL;
+	if (r->collect) {
+		if (why && why->code != ERR_NONE)
+			e = *why;
+		else
+			err_set(&e, ERR_NOT_NOW, REASON_PEER_LOST, "answered before the body came");
+		collect_tell(r, &e);
+	}
+	if (r->ops)
+		r->ops->on_close(r, why ? why : &none, r->ctx);
+	buf_fini(&r->raw);
+	buf_fini(&r->gathered);
+	free(r);
+}
+
+/* RFC 6455 section 4.2.1: what an upgrade has to say. */
+static bool
+upgrade_check(const struct http_head *h, struct err *e)
+{
+	if (!span_is(h->method, "GET") || h->minor < 1
+	    || !http_list_has(http_head_get(h, "connection"), "upgrade")
+	    || !http_list_has(http_head_get(h, "upgrade"), "websocket"))
+		return err_set(e, ERR_UNSUPPORTED, REASON_UPGRADE_REQUIRED, "no upgrade asked for");
+	if (!span_is(http_head_get(h, "sec-websocket-version"), "13"))
+		return err_set(e, ERR_UNSUPPORTED, REASON_UPGRADE_REQUIRED, "version is not 13");
+	if (http_field_count(h->fields, h->n, "sec-websocket-key") != 1
+	    || !ws_key_ok(http_head_get(h, "sec-websocket-key")))
+		return err_set(e, ERR_MALFORMED, REASON_BAD_REQUEST, "bad Sec-WebSocket-Key");
+	if (h->framing == HTTP_CHUNKED || (h->framing == HTTP_LENGTH && h->length > 0))
+		return err_set(e, ERR_MALFORMED, REASON_BAD_REQUEST, "upgrade with a body");
+	return true;
+}
+
+struct ws_conn *
+http_upgrade_ws(struct http_req *r, const struct ws_conn_opts *o, const struct ws_conn_ops *ops,
+    void *ctx, struct err *e)
+{
+	struct http_conn *c = r->conn;
+	char accept[WS_ACCEPT_MAX];
+	struct ws_conn *w;
+	struct buf head;
+
+	if (!upgrade_check(&r->head, e))
+		return NULL;
+	if (!c->stream || c->stopped || r->answered || !stream_is_writable(c->stream)) {
+		err_set(e, ERR_NOT_NOW, REASON_PEER_LOST, "the connection is closing");
+		return NULL;
+	}
+	if (!ws_accept(http_req_field(r, "sec-websocket-key"), accept)) {
+		err_set(e, ERR_IO, REASON_INTERNAL, "SHA-1");
+		return NULL;
+	}
+	w = ws_conn_adopt(c->stream, o, ops, ctx, e);
+	if (!w)
+		return NULL;
+	buf_init(&head, 512);
+	buf_add_str(&head, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+			   "Connection: Upgrade\r\nSec-WebSocket-Accept: ");
+	buf_add_str(&head, accept);
+	buf_add_str(&head, "\r\n\r\n");
+	stream_write(c->stream, buf_span(&head));
+	buf_fini(&head);
+	/* A client may not send before it has seen 101, but bytes may have come with a stall. */
+	ws_conn_begin(w, buf_span(&c->in));
+	c->stream = NULL;
+	c->stopped = r->answered = r->answer_done = true;
+	net_timer_stop(&c->timer);
+	http_conn_kick(c);
+	return w;
+}

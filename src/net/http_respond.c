@@ -1,0 +1,164 @@
+/* http_respond.c - the answer's side of the HTTP server. */
+#include <stdio.h>
+#include <time.h>
+
+#include "net/http_impl.h"
+
+#define CRLF "\r\n"
+
+/* The Date field's value (RFC 9110 section 6.6.1), made once a second. */
+static const char *
+server_date(struct http_server *s)
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if ((int64_t)now != s->date_s || s->date[0] == '\0') {
+		s->date_s = now;
+		gmtime_r(&now, &tm);
+		strftime(s->date, sizeof s->date, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	}
+	return s->date;
+}
+
+/* Fields that are the server's own. */
+static bool
+is_ours(const struct http_server *s, struct span name)
+{
+	return span_iis(name, "date") || (s->name && span_iis(name, "server"))
+	       || span_iis(name, "content-length") || span_iis(name, "transfer-encoding")
+	       || span_iis(name, "connection") || span_iis(name, "keep-alive");
+}
+
+/* Write one field; the buffer fails where it would break the grammar. */
+static void
+add_field(struct buf *b, struct span name, struct span value)
+{
+	b->failed = b->failed || !http_token_ok(name) || !http_value_ok(value);
+	buf_add(b, name);
+	buf_add_str(b, ": ");
+	buf_add(b, value);
+	buf_add_str(b, CRLF);
+}
+
+/* Decide how the body goes, and write the fields that say so. */
+static void
+add_framing(struct http_req *r, struct buf *b, int status, int64_t length)
+{
+	bool head = span_is(r->head.method, "HEAD");
+
+	r->no_body = head || status == 204 || status == 304;
+	r->left = length;
+	/* RFC 9112 section 6.1, 6.2: neither field with 204. */
+	if (length >= 0 && status != 204 && !(status == 304 && length == 0))
+		buf_printf(b, "Content-Length: %lld" CRLF, (long long)length);
+	if (length < 0 && !r->no_body) {
+		r->chunked = r->head.minor >= 1;
+		if (r->chunked)
+			buf_add_str(b, "Transfer-Encoding: chunked" CRLF);
+		else
+			r->keep = false;
+	}
+	if (!r->keep)
+		buf_add_str(b, "Connection: close" CRLF);
+	else if (r->head.minor == 0)
+		buf_add_str(b, "Connection: keep-alive" CRLF);
+}
+
+static bool
+can_answer(const struct http_req *r)
+{
+	return r->conn->stream && !r->conn->stopped && stream_is_writable(r->conn->stream);
+}
+
+bool
+http_respond_head(
+    struct http_req *r, int status, const struct http_field *fields, size_t n, int64_t length)
+{
+	struct http_server *s = r->conn->server;
+	struct buf b;
+	bool ok;
+
+	if (!can_answer(r) || r->answered || status < 200 || status > 999)
+		return false;
+	buf_init(&b, 2 * LIMIT_HEAD);
+	/* The body that a client holds back for a 100 that it did not get may never come. */
+	r->keep = r->head.keep_alive && !s->draining
+		  && !(r->head.expect_continue && !r->continued && !r->body_done);
+	http1_write_status_line(&b, status);
+	add_field(&b, span_str("Date"), span_str(server_date(s)));
+	if (s->name)
+		add_field(&b, span_str("Server"), span_str(s->name));
+	for (size_t i = 0; i < n; i++)
+		if (!is_ours(s, fields[i].name))
+			add_field(&b, fields[i].name, fields[i].value);
+	add_framing(r, &b, status, length);
+	buf_add_str(&b, CRLF);
+	ok = buf_ok(&b) && stream_write(r->conn->stream, buf_span(&b));
+	r->answered = ok;
+	buf_fini(&b);
+	return ok;
+}
+
+bool
+http_respond_body(struct http_req *r, struct span piece)
+{
+	struct stream *st = r->conn->stream;
+	char size[24];
+	int n;
+
+	if (!can_answer(r) || !r->answered || r->answer_done)
+		return false;
+	if (r->no_body || piece.n == 0)
+		return true;
+	if (r->left >= 0) {
+		if (piece.n > (uint64_t)r->left)
+			return false;
+		r->left -= (int64_t)piece.n;
+	}
+	if (!r->chunked)
+		return stream_write(st, piece);
+	n = snprintf(size, sizeof size, "%zx" CRLF, piece.n);
+	return n > 0 && stream_write(st, span_of(size, (size_t)n)) && stream_write(st, piece)
+	       && stream_write(st, span_str(CRLF));
+}
+
+bool
+http_respond_is_full(const struct http_req *r)
+{
+	return r->conn->stream && stream_is_full(r->conn->stream);
+}
+
+void
+http_respond_end(struct http_req *r)
+{
+	if (!can_answer(r) || !r->answered || r->answer_done)
+		return;
+	if (r->left > 0 && !r->no_body) {
+		http_req_cut(r, ERR_IO, REASON_INTERNAL, "less body than was announced");
+		return;
+	}
+	if (r->chunked)
+		stream_write(r->conn->stream, span_str("0" CRLF CRLF));
+	r->answer_done = true;
+	http_conn_kick(r->conn);
+}
+
+bool
+http_respond_full(struct http_req *r, int status, const char *content_type,
+    const struct http_field *fields, size_t n, struct span body)
+{
+	struct http_field all[LIMIT_HEAD_FIELDS + 1];
+	size_t k = 0;
+
+	if (n > LIMIT_HEAD_FIELDS)
+		return false;
+	if (content_type)
+		all[k++] = (struct http_field){span_str("Content-Type"), span_str(content_type)};
+	for (size_t i = 0; i < n; i++)
+		all[k++] = fields[i];
+	if (!http_respond_head(r, status, all, k, (int64_t)body.n) || !http_respond_body(r, body))
+		return false;
+	http_respond_end(r);
+	return true;
+}

@@ -1,0 +1,53 @@
+/* ws_conn_impl.h - inside of a WebSocket connection, for ws_conn.c and ws_dial.c only. */
+#ifndef NET_WS_CONN_IMPL_H
+#define NET_WS_CONN_IMPL_H
+
+#include "base/buf.h"
+#include "net/ws_impl.h"
+
+struct ws_dialling;
+
+enum ws_state {
+	WS_CONNECTING,
+	WS_OPEN,
+	WS_CLOSING, /* our close frame is out, the peer's is waited for */
+	WS_DONE /* nothing is sent or handed on any more */
+};
+
+struct ws_conn {
+	struct stream *stream;
+	struct net_loop *loop;
+	const struct ws_conn_ops *ops;
+	void *ctx;
+	struct ws_decoder decoder;
+	struct buf message; /* of a message that came in pieces; of the answer to a dial */
+	struct buf held; /* received while paused */
+	struct net_timer timer; /* ping, closing handshake, or dial */
+	struct net_defer more;
+	struct ws_dialling *dial;
+	struct err why;
+	uint64_t ping_every_ms, ping_deadline_ms, close_deadline_ms;
+	size_t max;
+	uint16_t code; /* 0: no closing handshake */
+	uint8_t reason[123], reason_n;
+	enum ws_role role;
+	enum ws_state state;
+	bool paused, pinging, heard, queue_set;
+};
+
+MUST_CHECK struct ws_conn *ws_conn_new(struct net_loop *l, enum ws_role role,
+    const struct ws_conn_opts *o, const struct ws_conn_ops *ops, void *ctx, struct err *e);
+void ws_conn_free(struct ws_conn *w);
+
+/* The upgrade is done: messages may be sent. */
+void ws_conn_opened(struct ws_conn *w);
+
+/* Decode bytes, which may be changed. */
+void ws_conn_take(struct ws_conn *w, struct span bytes);
+
+/* Callbacks of the stream that both roles share. */
+void ws_conn_on_eof(struct stream *s, void *ctx);
+void ws_conn_on_drain(struct stream *s, void *ctx);
+void ws_conn_on_close(struct stream *s, const struct err *why, void *ctx);
+
+#endif
