@@ -38,6 +38,8 @@ static const struct page pages[] = {
 	"Serves a root CA, quotes, the collateral service and GitHub releases of its own making. "
 	"Nothing that it signs is trusted by anyone who was not told to with EE_DCAP_ROOT_CA.",
 	{"ee-sim --sim-state=/tmp/sim",
+	    "ee-sim export DIR --vm web-1 && eectl verify --root-ca DIR/root_ca.pem "
+	    "--collateral DIR/collateral.json --quote DIR/quote.bin",
 	    "EE_PCCS_URL=http://127.0.0.1:8099 EE_GITHUB_API_URL=http://127.0.0.1:8099 "
 	    "EE_DCAP_ROOT_CA=/tmp/sim/root_ca.pem ee-control"}},
 };

@@ -3,7 +3,7 @@
 #include "base/jcs.h"
 #include "sim/service.h"
 
-#include <stdio.h>
+#include <inttypes.h>
 
 #define JSON_TYPE "application/json"
 #define TEXT_TYPE "text/plain; charset=utf-8"
@@ -57,8 +57,8 @@ answer_vm(struct sim_call *c, const struct sim_vm *vm)
 static bool
 no_vm(struct err *e)
 {
-	err_show(e, "PUT /sim/vm/NAME makes a machine.");
-	return err_set(e, ERR_NOTFOUND, REASON_NOT_FOUND, "no such machine");
+	err_set(e, ERR_NOTFOUND, REASON_NOT_FOUND, "no such machine");
+	return err_show(e, "No such machine; PUT /sim/vm/NAME makes one.");
 }
 
 /* -- machines -- */
@@ -122,10 +122,10 @@ read_report_data(struct span body, uint8_t *out, struct err *e)
 	ok = v && json_cstr(v, text, sizeof text)
 	     && hex_decode(span_str(text), out, SIM_REPORT_DATA_SIZE);
 	json_free(&doc);
-	if (!ok)
-		err_show(e, "report_data: 128 hex digits");
-	return ok
-	       || err_set_arg(e, ERR_MALFORMED, REASON_INVALID_FIELD, "report_data", "report data");
+	if (ok)
+		return true;
+	err_set_arg(e, ERR_MALFORMED, REASON_INVALID_FIELD, "report_data", "report data");
+	return err_show(e, "report_data: 128 hex digits");
 }
 
 static bool
@@ -206,8 +206,8 @@ set_revoked(struct sim_call *c, bool revoked, struct err *e)
 			sim_platform_revoke(&c->sim->platform, names[i].who, revoked);
 			return answer_done(c);
 		}
-	err_show(e, "platform-ca, processor-ca or tcb-signing");
-	return err_set(e, ERR_NOTFOUND, REASON_NOT_FOUND, "no such authority");
+	err_set(e, ERR_NOTFOUND, REASON_NOT_FOUND, "no such authority");
+	return err_show(e, "platform-ca, processor-ca or tcb-signing");
 }
 
 static bool
@@ -229,8 +229,8 @@ find_fault(struct sim_call *c, struct err *e)
 		return &c->sim->fault[SIM_PCS];
 	if (span_is(c->arg[0], "github"))
 		return &c->sim->fault[SIM_GITHUB];
-	err_show(e, "pcs or github");
 	err_set(e, ERR_NOTFOUND, REASON_NOT_FOUND, "no such service");
+	err_show(e, "pcs or github");
 	return NULL;
 }
 
@@ -249,7 +249,10 @@ read_number(
 	v = json_get(&doc, json_top(&doc), name);
 	ok = !v || json_int(v, min, max, out);
 	json_free(&doc);
-	return ok || err_set_arg(e, ERR_MALFORMED, REASON_INVALID_FIELD, name, "number");
+	if (ok)
+		return true;
+	err_set_arg(e, ERR_MALFORMED, REASON_INVALID_FIELD, name, "number");
+	return err_show(e, "%s: a number from %" PRId64 " to %" PRId64, name, min, max);
 }
 
 static bool

@@ -25,8 +25,8 @@ make_dir(const char *path, struct err *e)
 {
 	if (mkdir(path, 0700) == 0 || errno == EEXIST)
 		return true;
-	err_show(e, "cannot make the folder %s: %s", path, strerror(errno));
-	return err_set(e, ERR_IO, REASON_FILE_UNWRITABLE, "mkdir %s: %s", path, strerror(errno));
+	err_set(e, ERR_IO, REASON_FILE_UNWRITABLE, "mkdir %s: %s", path, strerror(errno));
+	return err_show(e, "cannot make the folder %s", path);
 }
 
 bool
@@ -50,9 +50,9 @@ sim_state_open(
 	} else if (!ok) {
 		*e = missing;
 	} else if (text.n != SIM_SEED_SIZE) {
-		err_show(e, "%s is not a seed of 32 bytes", path);
 		ok = err_set(
 		    e, ERR_MALFORMED, REASON_FILE_UNREADABLE, "%s: %zu bytes", path, text.n);
+		err_show(e, "%s is not a seed of 32 bytes", path);
 	} else {
 		memcpy(seed, text.p, SIM_SEED_SIZE);
 	}

@@ -111,9 +111,8 @@ sim_vm_default(struct sim_vm *vm, struct span name, unsigned recoveries)
 static bool
 bad_member(struct err *e, const char *name, const char *want)
 {
-	err_show(e, "%s: %s", name, want);
-	return err_set_arg(
-	    e, ERR_MALFORMED, REASON_INVALID_FIELD, name, "machine setting: want %s", want);
+	err_set_arg(e, ERR_MALFORMED, REASON_INVALID_FIELD, name, "machine setting: want %s", want);
+	return err_show(e, "%s: %s", name, want);
 }
 
 static bool
