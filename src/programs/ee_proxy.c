@@ -1,0 +1,118 @@
+/* ee_proxy.c - the raw proxy alone: reads the settings, makes the loop, the way to the control
+ * plane and the front, and leaves in good order on SIGTERM. Holds no logic of its own. */
+#include "front/front.h"
+#include "front/upstream.h"
+#include "net/loop.h"
+#include "os/config.h"
+#include "os/daemon.h"
+
+#include <signal.h>
+
+/* Requests that run have this long to end after the first signal. */
+#define GRACE_MS 30000
+
+struct running {
+	struct net_loop *loop;
+	struct upstream *upstream;
+	struct front *front;
+	struct env env;
+	struct net_timer grace;
+	bool stopping;
+};
+
+static void
+on_closed(void *ctx)
+{
+	struct running *p = ctx;
+
+	p->front = NULL;
+	net_loop_stop(p->loop);
+}
+
+static void
+on_grace_over(void *ctx)
+{
+	struct running *p = ctx;
+
+	front_close(p->front);
+}
+
+/* The first signal lets requests end; the second does not wait for them. */
+static void
+on_signal(struct net_loop *l, int signo, void *ctx)
+{
+	struct running *p = ctx;
+
+	if (p->stopping) {
+		front_close(p->front);
+		return;
+	}
+	p->stopping = true;
+	log_event(&p->env.log, LOG_INFO, "stopping", "signal",
+	    signo == SIGINT ? "SIGINT" : "SIGTERM", NULL);
+	daemon_notify("STOPPING=1");
+	front_drain(p->front);
+	net_timer_start(l, &p->grace, GRACE_MS, on_grace_over, p);
+}
+
+static MUST_CHECK bool
+start(struct running *p, const struct settings *s, struct err *e)
+{
+	static const struct front_ops ops = {upstream_open, NULL};
+	struct front_opts o = {
+	    .name = "ee-proxy",
+	    .bind = s->proxy_bind,
+	    .port = s->proxy_port,
+	    .rules = {s->proxy_domain, s->proxy_trusted},
+	    .timeout_ms = (uint64_t)s->proxy_timeout_sec * 1000,
+	};
+
+	p->loop = net_loop_new(e);
+	if (!p->loop || !net_loop_on_signal(p->loop, SIGTERM, on_signal, p, e)
+	    || !net_loop_on_signal(p->loop, SIGINT, on_signal, p, e))
+		return false;
+	p->upstream = upstream_new(p->loop, s->control_url, s->proxy_token, e);
+	if (!p->upstream)
+		return false;
+	p->front = front_open(p->loop, &p->env, &o, &ops, p->upstream, e);
+	return p->front != NULL;
+}
+
+static int
+run(struct running *p, const struct settings *s)
+{
+	struct err e = {0};
+	bool ok = start(p, s, &e);
+
+	if (ok) {
+		struct log_line b;
+
+		log_begin(&b, "listening");
+		log_str(&b, "addr", s->proxy_bind);
+		log_int(&b, "port", front_port(p->front));
+		log_str(&b, "control", s->control_url);
+		log_end(&p->env.log, LOG_INFO, &b);
+		daemon_notify("READY=1");
+		net_loop_run(p->loop);
+	} else {
+		log_failure(&p->env.log, LOG_ERROR, "cannot_start", &e, NULL);
+	}
+	net_loop_free(p->loop);
+	upstream_free(p->upstream);
+	return ok ? 0 : 1;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct running p = {0};
+	struct settings s;
+	int rc = config_start(PROGRAM_PROXY, argc, argv, &s, &p.env);
+
+	if (rc < 0) {
+		daemon_prepare(&p.env.log);
+		rc = run(&p, &s);
+	}
+	settings_fini(&s);
+	return rc;
+}
