@@ -125,6 +125,12 @@ front_drain(struct front *f)
 		http_server_drain(f->server);
 }
 
+bool
+front_is_idle(const struct front *f)
+{
+	return f->visits == 0;
+}
+
 void
 front_close(struct front *f)
 {

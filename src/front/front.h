@@ -48,6 +48,9 @@ uint16_t front_port(const struct front *f);
 /* Take no new connections; requests that run go on. */
 void front_drain(struct front *f);
 
+/* Say whether no request runs. */
+bool front_is_idle(const struct front *f);
+
 /* Drain, and abort what runs. The front frees itself when its last request (front_forward's too)
  * has ended; on_close comes then, once, from the loop. Takes NULL. */
 void front_close(struct front *f);

@@ -8,15 +8,17 @@
 
 #include <signal.h>
 
-/* Requests that run have this long to end after the first signal. */
+/* Requests that run have this long to end after the first signal; looked after this often. */
 #define GRACE_MS 30000
+#define LOOK_MS  50
 
 struct running {
 	struct net_loop *loop;
 	struct upstream *upstream;
 	struct front *front;
 	struct env env;
-	struct net_timer grace;
+	struct net_timer look;
+	uint64_t give_up_ms;
 	bool stopping;
 };
 
@@ -30,11 +32,14 @@ on_closed(void *ctx)
 }
 
 static void
-on_grace_over(void *ctx)
+on_look(void *ctx)
 {
 	struct running *p = ctx;
 
-	front_close(p->front);
+	if (!p->front || front_is_idle(p->front) || net_loop_now_ms(p->loop) >= p->give_up_ms) {
+		net_timer_stop(&p->look);
+		front_close(p->front);
+	}
 }
 
 /* The first signal lets requests end; the second does not wait for them. */
@@ -52,13 +57,23 @@ on_signal(struct net_loop *l, int signo, void *ctx)
 	    signo == SIGINT ? "SIGINT" : "SIGTERM", NULL);
 	daemon_notify("STOPPING=1");
 	front_drain(p->front);
-	net_timer_start(l, &p->grace, GRACE_MS, on_grace_over, p);
+	p->give_up_ms = net_loop_now_ms(l) + GRACE_MS;
+	net_timer_repeat(l, &p->look, LOOK_MS, on_look, p);
+}
+
+static struct exchange *
+on_open(void *ctx, struct span app, const struct exchange_request *rq,
+    const struct exchange_events *events, void *events_ctx, struct err *e)
+{
+	struct running *p = ctx;
+
+	return upstream_open(p->upstream, app, rq, events, events_ctx, e);
 }
 
 static MUST_CHECK bool
 start(struct running *p, const struct settings *s, struct err *e)
 {
-	static const struct front_ops ops = {upstream_open, NULL};
+	static const struct front_ops ops = {on_open, on_closed};
 	struct front_opts o = {
 	    .name = "ee-proxy",
 	    .bind = s->proxy_bind,
@@ -74,7 +89,7 @@ start(struct running *p, const struct settings *s, struct err *e)
 	p->upstream = upstream_new(p->loop, s->control_url, s->proxy_token, e);
 	if (!p->upstream)
 		return false;
-	p->front = front_open(p->loop, &p->env, &o, &ops, p->upstream, e);
+	p->front = front_open(p->loop, &p->env, &o, &ops, p, e);
 	return p->front != NULL;
 }
 
