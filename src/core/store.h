@@ -50,7 +50,7 @@ struct store {
 	const struct store_ops *ops;
 };
 
-/* Hand every row to the loader. Once, before the first submit. Blocks. Callbacks may be NULL. */
+/* Hand every row that is on disk to the loader. Blocks: for start-up. Callbacks may be NULL. */
 static inline MUST_CHECK bool
 store_load(struct store *st, const struct store_loader *to, struct err *e)
 {
@@ -73,7 +73,8 @@ store_poll(struct store *st)
 	st->ops->poll(st);
 }
 
-/* Write what is queued, run what `done`s are left, free. NULL is taken. */
+/* Write what is queued, run what `done`s are left, free. NULL is taken. `wake` may still run while
+ * this does, and a `done` that it runs can submit no more. */
 static inline void
 store_close(struct store *st)
 {

@@ -1,0 +1,200 @@
+#include "store/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What has been submitted and not yet polled. */
+struct finished {
+	store_done_fn *done;
+	void *ctx;
+};
+
+/* A growing array of rows of one size. */
+struct rows {
+	unsigned char *p;
+	size_t n, cap, size;
+};
+
+struct memory {
+	struct store head; /* first */
+	store_wake_fn *wake;
+	void *wake_ctx;
+	struct rows apps, pins, audit, finished;
+	bool closing;
+};
+
+static void *
+row_at(const struct rows *r, size_t i)
+{
+	return r->p + i * r->size;
+}
+
+/* Room for n more, so that the rows of one submit go in all or none. */
+static MUST_CHECK bool
+reserve(struct rows *r, size_t n, struct err *e)
+{
+	size_t cap = r->cap ? r->cap : 16;
+	unsigned char *more;
+
+	while (cap - r->n < n)
+		cap *= 2;
+	if (cap == r->cap)
+		return true;
+	more = realloc(r->p, cap * r->size);
+	if (!more)
+		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "memory store");
+	r->p = more;
+	r->cap = cap;
+	return true;
+}
+
+static void
+add(struct rows *r, const void *row)
+{
+	memcpy(row_at(r, r->n++), row, r->size);
+}
+
+static void
+drop(struct rows *r, size_t i)
+{
+	r->n--;
+	memmove(row_at(r, i), row_at(r, i + 1), (r->n - i) * r->size);
+}
+
+static void
+drop_app(struct memory *m, const char *name)
+{
+	for (size_t i = 0; i < m->apps.n; i++) {
+		const struct app_row *row = row_at(&m->apps, i);
+
+		if (strcmp(row->name, name) == 0) {
+			drop(&m->apps, i);
+			return;
+		}
+	}
+}
+
+static void
+drop_pin(struct memory *m, const struct pin_row *pin)
+{
+	for (size_t i = 0; i < m->pins.n; i++) {
+		const struct pin_row *row = row_at(&m->pins, i);
+
+		if (strcmp(row->repo, pin->repo) == 0
+		    && strcmp(row->release_tag, pin->release_tag) == 0) {
+			drop(&m->pins, i);
+			return;
+		}
+	}
+}
+
+static void
+apply(struct memory *m, const struct store_change *c)
+{
+	switch (c->op) {
+	case STORE_PUT_APP:
+		drop_app(m, c->u.app.name);
+		add(&m->apps, &c->u.app);
+		break;
+	case STORE_DELETE_APP:
+		drop_app(m, c->u.app.name);
+		break;
+	case STORE_PUT_PIN:
+		drop_pin(m, &c->u.pin);
+		add(&m->pins, &c->u.pin);
+		break;
+	case STORE_DELETE_PIN:
+		drop_pin(m, &c->u.pin);
+		break;
+	case STORE_ADD_AUDIT:
+		add(&m->audit, &c->u.audit);
+		break;
+	}
+}
+
+static bool
+memory_load(struct store *st, const struct store_loader *to, struct err *e)
+{
+	const struct memory *m = (const struct memory *)st;
+
+	for (size_t i = 0; to->app && i < m->apps.n; i++)
+		if (!to->app(to->ctx, row_at(&m->apps, i), e))
+			return false;
+	for (size_t i = 0; to->pin && i < m->pins.n; i++)
+		if (!to->pin(to->ctx, row_at(&m->pins, i), e))
+			return false;
+	for (size_t i = 0; to->audit && i < m->audit.n && i < to->audit_max; i++)
+		if (!to->audit(to->ctx, row_at(&m->audit, m->audit.n - 1 - i), e))
+			return false;
+	return true;
+}
+
+static bool
+memory_submit(struct store *st, const struct store_change *c, size_t n, store_done_fn *done,
+    void *ctx, struct err *e)
+{
+	struct memory *m = (struct memory *)st;
+
+	if (m->closing)
+		return err_set(e, ERR_NOT_NOW, REASON_STORE_FAILED, "closing");
+	if (!reserve(&m->apps, n, e) || !reserve(&m->pins, n, e) || !reserve(&m->audit, n, e)
+	    || !reserve(&m->finished, 1, e))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		apply(m, &c[i]);
+	add(&m->finished, &(struct finished){.done = done, .ctx = ctx});
+	m->wake(m->wake_ctx);
+	return true;
+}
+
+/* A done may submit again: what it adds is run too. */
+static void
+memory_poll(struct store *st)
+{
+	struct memory *m = (struct memory *)st;
+
+	while (m->finished.n > 0) {
+		struct finished f;
+
+		memcpy(&f, row_at(&m->finished, 0), sizeof f);
+		drop(&m->finished, 0);
+		if (f.done)
+			f.done(f.ctx, NULL);
+	}
+}
+
+static void
+memory_close(struct store *st)
+{
+	struct memory *m = (struct memory *)st;
+
+	m->closing = true;
+	memory_poll(st);
+	free(m->apps.p);
+	free(m->pins.p);
+	free(m->audit.p);
+	free(m->finished.p);
+	free(m);
+}
+
+static const struct store_ops ops = {
+    .load = memory_load, .submit = memory_submit, .poll = memory_poll, .close = memory_close};
+
+bool
+store_memory_open(struct store **out, store_wake_fn *wake, void *wake_ctx, struct err *e)
+{
+	struct memory *m = calloc(1, sizeof *m);
+
+	*out = NULL;
+	if (!m)
+		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "memory store");
+	m->head.ops = &ops;
+	m->wake = wake;
+	m->wake_ctx = wake_ctx;
+	m->apps.size = sizeof(struct app_row);
+	m->pins.size = sizeof(struct pin_row);
+	m->audit.size = sizeof(struct audit_row);
+	m->finished.size = sizeof(struct finished);
+	*out = &m->head;
+	return true;
+}

@@ -1,0 +1,429 @@
+#include "store/sqlite_db.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SCHEMA_VERSION 1
+#define APPLICATION_ID 0x45454350 /* "EECP": file(1) and we know it by that */
+
+static const char schema[] =
+    "CREATE TABLE app (name TEXT PRIMARY KEY, repo TEXT NOT NULL, repo_id INTEGER NOT NULL,"
+    " network TEXT NOT NULL, registered_at INTEGER NOT NULL, expires_at INTEGER NOT NULL,"
+    " release_tag TEXT NOT NULL, agent_id TEXT NOT NULL, sealed INTEGER NOT NULL,"
+    " tcb_status TEXT NOT NULL, advisories TEXT NOT NULL, last_attested_at INTEGER NOT NULL)"
+    " STRICT, WITHOUT ROWID;"
+    "CREATE TABLE pin (repo TEXT NOT NULL, release_tag TEXT NOT NULL, sha256 BLOB NOT NULL,"
+    " pinned_at INTEGER NOT NULL, PRIMARY KEY (repo, release_tag)) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE audit (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, event TEXT NOT NULL,"
+    " app_name TEXT NOT NULL, agent_id TEXT NOT NULL, reason TEXT NOT NULL,"
+    " detail TEXT NOT NULL) STRICT;";
+
+static const char *const change_sql[SQLITE_DB_OPS] = {
+    [STORE_PUT_APP] = "INSERT OR REPLACE INTO app VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)",
+    [STORE_DELETE_APP] = "DELETE FROM app WHERE name = ?1",
+    [STORE_PUT_PIN] = "INSERT OR REPLACE INTO pin VALUES (?1,?2,?3,?4)",
+    [STORE_DELETE_PIN] = "DELETE FROM pin WHERE repo = ?1 AND release_tag = ?2",
+    [STORE_ADD_AUDIT] = "INSERT INTO audit (at, event, app_name, agent_id, reason, detail)"
+			" VALUES (?1,?2,?3,?4,?5,?6)",
+};
+
+/* --- failures --- */
+
+static MUST_CHECK bool
+failed(const struct sqlite_db *d, const char *what, struct err *e)
+{
+	return err_set(e, ERR_IO, REASON_STORE_FAILED, "%.90s: %.20s: %.40s", d->path, what,
+	    d->db ? sqlite3_errmsg(d->db) : "no memory");
+}
+
+static MUST_CHECK bool
+refused(const struct sqlite_db *d, const char *why, struct err *e)
+{
+	return err_set(e, ERR_USAGE, REASON_STORE_FAILED, "%.80s %.70s", d->path, why);
+}
+
+static MUST_CHECK bool
+run(struct sqlite_db *d, const char *sql, struct err *e)
+{
+	if (sqlite3_exec(d->db, sql, NULL, NULL, NULL) == SQLITE_OK)
+		return true;
+	return failed(d, "cannot run", e);
+}
+
+/* One value of one row, as an integer. */
+static MUST_CHECK bool
+ask_int(struct sqlite_db *d, const char *sql, int64_t *out, struct err *e)
+{
+	sqlite3_stmt *q = NULL;
+	bool ok = sqlite3_prepare_v2(d->db, sql, -1, &q, NULL) == SQLITE_OK
+		  && sqlite3_step(q) == SQLITE_ROW;
+
+	if (ok)
+		*out = sqlite3_column_int64(q, 0);
+	sqlite3_finalize(q);
+	return ok || failed(d, "cannot read", e);
+}
+
+/* --- making a new file --- */
+
+static MUST_CHECK bool
+sync_folder(const struct sqlite_db *d, const char *path, struct err *e)
+{
+	char folder[sizeof d->path];
+	char *slash;
+	int fd;
+	bool ok;
+
+	snprintf(folder, sizeof folder, "%s", path);
+	slash = strrchr(folder, '/');
+	if (slash)
+		slash[slash == folder] = '\0';
+	fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ok = fd >= 0 && fsync(fd) == 0;
+	if (fd >= 0)
+		close(fd);
+	return ok
+	       || err_set(
+		   e, ERR_IO, REASON_STORE_FAILED, "%.90s: fsync: %.40s", folder, strerror(errno));
+}
+
+static MUST_CHECK bool
+write_schema(struct sqlite_db *d, const char *tmp, struct err *e)
+{
+	char pragmas[128];
+
+	snprintf(pragmas, sizeof pragmas, "PRAGMA application_id=%d; PRAGMA user_version=%d;",
+	    APPLICATION_ID, SCHEMA_VERSION);
+	if (sqlite3_open_v2(tmp, &d->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+		return failed(d, "cannot make", e);
+	return run(d, "BEGIN", e) && run(d, pragmas, e) && run(d, schema, e) && run(d, "COMMIT", e);
+}
+
+/* A new file gets its name when it is whole, so that a file of that name that is empty or has no
+ * tables is a damaged one and never taken for new. */
+static MUST_CHECK bool
+make(struct sqlite_db *d, const char *path, struct err *e)
+{
+	char tmp[sizeof d->path + 8], journal[sizeof d->path + 16];
+	int fd;
+	bool ok;
+
+	snprintf(tmp, sizeof tmp, "%s.new", path);
+	snprintf(journal, sizeof journal, "%s.new-journal", path);
+	unlink(journal); /* of a start that was cut short: SQLite would play it back */
+	fd = open(tmp, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_set(
+		    e, ERR_IO, REASON_STORE_FAILED, "%.100s: %.50s", tmp, strerror(errno));
+	close(fd);
+	ok = write_schema(d, tmp, e);
+	sqlite3_close(d->db);
+	d->db = NULL;
+	if (ok && rename(tmp, path) != 0)
+		ok = err_set(
+		    e, ERR_IO, REASON_STORE_FAILED, "%.100s: %.50s", path, strerror(errno));
+	return ok && sync_folder(d, path, e);
+}
+
+/* --- opening --- */
+
+/* EXCLUSIVE: a second control plane on one registry would be wrong about who is connected. */
+static MUST_CHECK bool
+take(struct sqlite_db *d, struct err *e)
+{
+	int rc;
+
+	if (sqlite3_open_v2(d->path, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL)
+	    != SQLITE_OK)
+		return failed(d, "cannot open", e);
+	sqlite3_extended_result_codes(d->db, 1);
+	sqlite3_busy_timeout(d->db, 500);
+	rc = sqlite3_exec(d->db,
+	    "PRAGMA locking_mode=EXCLUSIVE; PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
+	    "BEGIN EXCLUSIVE; COMMIT;",
+	    NULL, NULL, NULL);
+	if ((rc & 0xff) == SQLITE_BUSY)
+		return refused(d, "is open in another process", e);
+	if ((rc & 0xff) == SQLITE_NOTADB)
+		return refused(d, "is no SQLite database; it is left as it is", e);
+	if ((rc & 0xff) == SQLITE_CORRUPT)
+		return refused(d, "is damaged; it is left as it is", e);
+	return rc == SQLITE_OK || failed(d, "cannot open", e);
+}
+
+static MUST_CHECK bool
+check_content(struct sqlite_db *d, struct err *e)
+{
+	sqlite3_stmt *q = NULL;
+	const unsigned char *said = NULL;
+	bool sound;
+	int64_t id, version;
+
+	if (!ask_int(d, "PRAGMA application_id", &id, e)
+	    || !ask_int(d, "PRAGMA user_version", &version, e))
+		return false;
+	if (id != APPLICATION_ID)
+		return refused(d, "is not a registry of this program", e);
+	if (version > SCHEMA_VERSION)
+		return refused(d, "was written by a newer version of this program", e);
+	if (version < 1)
+		return refused(d, "has no schema version", e);
+	if (sqlite3_prepare_v2(d->db, "PRAGMA quick_check(1)", -1, &q, NULL) == SQLITE_OK
+	    && sqlite3_step(q) == SQLITE_ROW)
+		said = sqlite3_column_text(q, 0);
+	sound = said && strcmp((const char *)said, "ok") == 0;
+	sqlite3_finalize(q);
+	return sound || refused(d, "is damaged; it is left as it is", e);
+}
+
+static MUST_CHECK bool
+prepare(struct sqlite_db *d, struct err *e)
+{
+	int64_t unused;
+
+	if (!run(d, "PRAGMA synchronous=FULL", e)
+	    || !ask_int(d, "PRAGMA journal_mode=WAL", &unused, e))
+		return false;
+	for (size_t i = 0; i < SQLITE_DB_OPS; i++)
+		if (sqlite3_prepare_v3(
+			d->db, change_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &d->change[i], NULL)
+		    != SQLITE_OK)
+			return failed(d, "cannot prepare", e);
+	return true;
+}
+
+bool
+sqlite_db_open(struct sqlite_db *d, const char *path, struct err *e)
+{
+	struct stat st;
+
+	memset(d, 0, sizeof *d);
+	if (!span_cstr(span_str(path), d->path, sizeof d->path) || d->path[0] == '\0')
+		return err_set(e, ERR_USAGE, REASON_STORE_FAILED, "the path is empty or too long");
+	if (stat(path, &st) != 0) {
+		if (errno != ENOENT)
+			return refused(d, strerror(errno), e);
+		if (!make(d, path, e))
+			return false;
+	} else if (st.st_size == 0) {
+		return refused(d, "is empty; it is left as it is", e);
+	}
+	if (take(d, e) && check_content(d, e) && prepare(d, e))
+		return true;
+	sqlite_db_close(d);
+	return false;
+}
+
+void
+sqlite_db_close(struct sqlite_db *d)
+{
+	for (size_t i = 0; i < SQLITE_DB_OPS; i++)
+		sqlite3_finalize(d->change[i]);
+	sqlite3_close(d->db);
+	memset(d, 0, sizeof *d);
+}
+
+/* --- changes --- */
+
+/* Bind the next parameter; the row outlives the step. */
+static int
+text(sqlite3_stmt *q, int i, const char *s)
+{
+	return sqlite3_bind_text(q, i, s, -1, SQLITE_STATIC);
+}
+
+static int
+bind_app(sqlite3_stmt *q, const struct app_row *a)
+{
+	int rc = text(q, 1, a->name);
+
+	rc |= text(q, 2, a->repo);
+	rc |= sqlite3_bind_int64(q, 3, a->repo_id);
+	rc |= text(q, 4, a->network);
+	rc |= sqlite3_bind_int64(q, 5, a->registered_at);
+	rc |= sqlite3_bind_int64(q, 6, a->expires_at);
+	rc |= text(q, 7, a->release_tag);
+	rc |= text(q, 8, a->agent_id);
+	rc |= sqlite3_bind_int(q, 9, a->sealed);
+	rc |= text(q, 10, a->tcb_status);
+	rc |= text(q, 11, a->advisories);
+	rc |= sqlite3_bind_int64(q, 12, a->last_attested_at);
+	return rc;
+}
+
+static int
+bind_pin(sqlite3_stmt *q, const struct pin_row *p, bool whole)
+{
+	int rc = text(q, 1, p->repo);
+
+	rc |= text(q, 2, p->release_tag);
+	if (whole) {
+		rc |= sqlite3_bind_blob(q, 3, p->sha256, sizeof p->sha256, SQLITE_STATIC);
+		rc |= sqlite3_bind_int64(q, 4, p->pinned_at);
+	}
+	return rc;
+}
+
+static int
+bind_audit(sqlite3_stmt *q, const struct audit_row *a)
+{
+	int rc = sqlite3_bind_int64(q, 1, a->at);
+
+	rc |= text(q, 2, a->event);
+	rc |= text(q, 3, a->app_name);
+	rc |= text(q, 4, a->agent_id);
+	rc |= text(q, 5, a->reason);
+	rc |= text(q, 6, a->detail);
+	return rc;
+}
+
+static int
+bind_change(sqlite3_stmt *q, const struct store_change *c)
+{
+	switch (c->op) {
+	case STORE_PUT_APP:
+		return bind_app(q, &c->u.app);
+	case STORE_DELETE_APP:
+		return text(q, 1, c->u.app.name);
+	case STORE_PUT_PIN:
+		return bind_pin(q, &c->u.pin, true);
+	case STORE_DELETE_PIN:
+		return bind_pin(q, &c->u.pin, false);
+	case STORE_ADD_AUDIT:
+		return bind_audit(q, &c->u.audit);
+	}
+	return SQLITE_MISUSE;
+}
+
+bool
+sqlite_db_begin(struct sqlite_db *d, struct err *e)
+{
+	return run(d, "BEGIN IMMEDIATE", e);
+}
+
+bool
+sqlite_db_apply(struct sqlite_db *d, const struct store_change *c, struct err *e)
+{
+	sqlite3_stmt *q = d->change[c->op];
+	bool ok = bind_change(q, c) == SQLITE_OK && sqlite3_step(q) == SQLITE_DONE;
+
+	if (!ok)
+		ok = failed(d, "cannot write", e);
+	sqlite3_reset(q);
+	sqlite3_clear_bindings(q);
+	return ok;
+}
+
+bool
+sqlite_db_commit(struct sqlite_db *d, struct err *e)
+{
+	return run(d, "COMMIT", e);
+}
+
+void
+sqlite_db_rollback(struct sqlite_db *d)
+{
+	/* A full disk may have rolled it back already. */
+	if (!sqlite3_get_autocommit(d->db))
+		sqlite3_exec(d->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+/* --- loading --- */
+
+/* Copy a text column; false where it does not fit: then something else wrote it. */
+static bool
+column(sqlite3_stmt *q, int i, char *dst, size_t size)
+{
+	const unsigned char *s = sqlite3_column_text(q, i);
+
+	return s && span_cstr(span_of(s, (size_t)sqlite3_column_bytes(q, i)), dst, size);
+}
+#define COLUMN(q, i, field) column(q, i, field, sizeof field)
+
+static bool
+read_app(sqlite3_stmt *q, struct app_row *a)
+{
+	a->repo_id = sqlite3_column_int64(q, 2);
+	a->registered_at = sqlite3_column_int64(q, 4);
+	a->expires_at = sqlite3_column_int64(q, 5);
+	a->sealed = sqlite3_column_int(q, 8) != 0;
+	a->last_attested_at = sqlite3_column_int64(q, 11);
+	return COLUMN(q, 0, a->name) && COLUMN(q, 1, a->repo) && COLUMN(q, 3, a->network)
+	       && COLUMN(q, 6, a->release_tag) && COLUMN(q, 7, a->agent_id)
+	       && COLUMN(q, 9, a->tcb_status) && COLUMN(q, 10, a->advisories);
+}
+
+static bool
+read_pin(sqlite3_stmt *q, struct pin_row *p)
+{
+	const void *sha = sqlite3_column_blob(q, 2);
+
+	if (!sha || sqlite3_column_bytes(q, 2) != (int)sizeof p->sha256)
+		return false;
+	memcpy(p->sha256, sha, sizeof p->sha256);
+	p->pinned_at = sqlite3_column_int64(q, 3);
+	return COLUMN(q, 0, p->repo) && COLUMN(q, 1, p->release_tag);
+}
+
+static bool
+read_audit(sqlite3_stmt *q, struct audit_row *a)
+{
+	a->at = sqlite3_column_int64(q, 1);
+	return COLUMN(q, 2, a->event) && COLUMN(q, 3, a->app_name) && COLUMN(q, 4, a->agent_id)
+	       && COLUMN(q, 5, a->reason) && COLUMN(q, 6, a->detail);
+}
+
+static MUST_CHECK bool
+hand_row(struct sqlite_db *d, sqlite3_stmt *q, enum store_op kind, const struct store_loader *to,
+    struct err *e)
+{
+	union {
+		struct app_row app;
+		struct pin_row pin;
+		struct audit_row audit;
+	} u;
+
+	memset(&u, 0, sizeof u);
+	if (kind == STORE_PUT_APP && read_app(q, &u.app))
+		return to->app(to->ctx, &u.app, e);
+	if (kind == STORE_PUT_PIN && read_pin(q, &u.pin))
+		return to->pin(to->ctx, &u.pin, e);
+	if (kind == STORE_ADD_AUDIT && read_audit(q, &u.audit))
+		return to->audit(to->ctx, &u.audit, e);
+	return refused(d, "holds a row that this program did not write", e);
+}
+
+static MUST_CHECK bool
+load_table(struct sqlite_db *d, const char *sql, enum store_op kind, size_t max,
+    const struct store_loader *to, struct err *e)
+{
+	sqlite3_stmt *q = NULL;
+	int rc;
+	bool ok = sqlite3_prepare_v2(d->db, sql, -1, &q, NULL) == SQLITE_OK
+		  || failed(d, "cannot read", e);
+
+	for (size_t n = 0; ok && n < max; n++) {
+		rc = sqlite3_step(q);
+		if (rc == SQLITE_DONE)
+			break;
+		ok = rc == SQLITE_ROW ? hand_row(d, q, kind, to, e) : failed(d, "cannot read", e);
+	}
+	sqlite3_finalize(q);
+	return ok;
+}
+
+bool
+sqlite_db_load(struct sqlite_db *d, const struct store_loader *to, struct err *e)
+{
+	if (to->app && !load_table(d, "SELECT * FROM app", STORE_PUT_APP, SIZE_MAX, to, e))
+		return false;
+	if (to->pin && !load_table(d, "SELECT * FROM pin", STORE_PUT_PIN, SIZE_MAX, to, e))
+		return false;
+	return !to->audit
+	       || load_table(d, "SELECT * FROM audit ORDER BY id DESC", STORE_ADD_AUDIT,
+		   to->audit_max, to, e);
+}
