@@ -134,7 +134,8 @@ sim_github_put(struct sim_github *g, const struct span name[static 4], struct sp
 	}
 	SHA256(a->bytes.p ? a->bytes.p : (const uint8_t *)"", a->bytes.n, a->sha256);
 	/* A replaced asset is another one: GitHub gives it another id. */
-	a->id = number_of(a->tag, a->owner, a->repo, a->name, g->puts++);
+	a->puts = g->assets[at] ? g->assets[at]->puts + 1 : 0;
+	a->id = number_of(a->tag, a->owner, a->repo, a->name, a->puts);
 	a->put_s = now_s;
 	a->immutable = immutable;
 	asset_free(g->assets[at]);

@@ -13,6 +13,7 @@ struct sim_asset {
 	struct buf bytes;
 	uint8_t sha256[32];
 	int64_t id, put_s;
+	unsigned puts; /* how often its bytes were replaced */
 	bool immutable;
 };
 
@@ -27,7 +28,6 @@ struct sim_github {
 	size_t n;
 	struct sim_grave *graves;
 	size_t n_graves;
-	unsigned puts;
 };
 
 void sim_github_fini(struct sim_github *g);
