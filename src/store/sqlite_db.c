@@ -27,8 +27,7 @@ static const char *const change_sql[SQLITE_DB_OPS] = {
     [STORE_DELETE_APP] = "DELETE FROM app WHERE name = ?1",
     [STORE_PUT_PIN] = "INSERT OR REPLACE INTO pin VALUES (?1,?2,?3,?4)",
     [STORE_DELETE_PIN] = "DELETE FROM pin WHERE repo = ?1 AND release_tag = ?2",
-    [STORE_ADD_AUDIT] = "INSERT INTO audit (at, event, app_name, agent_id, reason, detail)"
-			" VALUES (?1,?2,?3,?4,?5,?6)",
+    [STORE_ADD_AUDIT] = "INSERT INTO audit VALUES (NULL,?1,?2,?3,?4,?5,?6)",
 };
 
 /* --- failures --- */
