@@ -40,8 +40,10 @@ MUST_CHECK struct collateral_client *collateral_client_new(struct net_loop *l, s
 void collateral_client_free(struct collateral_client *c);
 
 /* Get collateral. done comes once, later, from the loop: with an entry (call collateral_ref to keep
- * it beyond the callback), or with why not: ERR_IO, DCAP_ERROR with an argument (`tcb_404`,
- * `pckcrl_timeout`, ...), or what eedcap said of the parts, by its own reason. */
+ * it beyond the callback), or with why not: always ERR_IO and DCAP_ERROR, since whatever a service
+ * sends is no fault of the platform that asks; the argument says what (`tcb_http_404`,
+ * `pckcrl_timeout`, eedcap's word on parts that it refuses). While a service is out, what is not
+ * expired is given. A failure is kept for some seconds. */
 MUST_CHECK struct collateral_wait *collateral_get(struct collateral_client *c,
     const struct collateral_key *k,
     void (*done)(struct collateral *col, const struct err *why, void *ctx), void *ctx,

@@ -7,6 +7,7 @@
 #include "base/test.h"
 
 #include "net/fetch.h"
+#include "net/worker.h"
 #include "os/env.h"
 #include <stdio.h>
 
@@ -31,6 +32,9 @@ static struct {
 	size_t n;
 	struct fetch *pending;
 	struct net_defer *defers;
+	void (*work)(void *job); /* the one job that a worker would have */
+	void (*work_done)(void *job, bool ran);
+	void *job;
 	char log[8192]; /* the URLs that were asked for, one a line */
 	char headers[2048]; /* of the request that was sent last */
 	unsigned asked;
@@ -132,6 +136,27 @@ net_defer_stop(struct net_defer *d)
 	d->loop = NULL;
 }
 
+bool
+worker_run(struct net_loop *l, void (*work)(void *job), void (*done)(void *job, bool ran),
+    void *job, struct err *e)
+{
+	assert_null(fake.job);
+	fake.work = work;
+	fake.work_done = done;
+	fake.job = job;
+	return true;
+}
+
+static void
+fake_work(void)
+{
+	void *job = fake.job;
+
+	fake.job = NULL;
+	fake.work(job);
+	fake.work_done(job, true);
+}
+
 static void
 fake_answer_one(void)
 {
@@ -182,8 +207,10 @@ fake_answer_one(void)
 static void
 fake_run(void)
 {
-	while (fake.pending || fake.defers) {
-		if (fake.defers) {
+	while (fake.pending || fake.defers || fake.job) {
+		if (fake.job) {
+			fake_work();
+		} else if (fake.defers) {
 			struct net_defer *d = fake.defers;
 
 			net_defer_stop(d);
