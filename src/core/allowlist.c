@@ -87,10 +87,15 @@ key_text(const struct json_node *v, char dst[static KEY_MAX + 1], struct err *e)
 	struct buf b;
 	bool ok;
 
-	buf_init(&b, KEY_MAX);
-	ok = json_key(v, &b) && span_cstr(buf_span(&b), dst, KEY_MAX + 1) && dst[0] != '\0';
-	buf_fini(&b);
-	return ok || invalid(e, "a key is empty, too long or holds a NUL", "measurements");
+	if (!v->key_escaped)
+		ok = span_cstr(v->key, dst, KEY_MAX + 1);
+	else {
+		buf_init(&b, KEY_MAX);
+		ok = json_key(v, &b) && span_cstr(buf_span(&b), dst, KEY_MAX + 1);
+		buf_fini(&b);
+	}
+	return (ok && dst[0] != '\0')
+	       || invalid(e, "a key is empty, too long or holds a NUL", "measurements");
 }
 
 static MUST_CHECK bool

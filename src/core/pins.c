@@ -83,7 +83,12 @@ bool
 registry_pin_put(struct registry *r, const char *repo, const char *release_tag,
     const uint8_t sha256[static 32], int64_t now_s, struct pin_row *row, struct err *e)
 {
+	bool known;
+
 	memset(row, 0, sizeof *row);
+	/* Another attempt may have pinned since this one was checked. */
+	if (!registry_pin_check(r, repo, release_tag, sha256, &known, e))
+		return false;
 	lower(row->repo, repo);
 	if (!span_cstr(span_str(release_tag), row->release_tag, sizeof row->release_tag))
 		return err_set(e, ERR_LIMIT, REASON_INVALID_FIELD, "release_tag too long");

@@ -154,7 +154,8 @@ void registry_sweep(struct registry *r, int64_t now_s,
 /* allowlist_changed where other bytes were accepted under this tag. *known says whether any were. */
 MUST_CHECK bool registry_pin_check(const struct registry *r, const char *repo,
     const char *release_tag, const uint8_t sha256[static 32], bool *known, struct err *e);
-/* Pin at first accept; fills the row to write. */
+/* Pin at first accept; fills the row to write. allowlist_changed where others pinned other bytes
+ * meanwhile. */
 MUST_CHECK bool registry_pin_put(struct registry *r, const char *repo, const char *release_tag,
     const uint8_t sha256[static 32], int64_t now_s, struct pin_row *row, struct err *e);
 /* Forget a pin: an admin accepts the new bytes. */

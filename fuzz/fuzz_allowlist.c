@@ -1,0 +1,27 @@
+/* Any bytes as an allowlist asset, compared with one fixed quote and claims. What is taken must
+ * pin something: the fixed answer shows nothing, so that it must never match. */
+#include <stdlib.h>
+
+#include "core/allowlist.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	static const struct quote_view q;
+	struct allowlist *al;
+	struct allowlist_match m;
+	struct json_doc claims;
+	struct err e = {0};
+
+	if (!allowlist_parse(&al, span_of(p, n), "v0.1.3", &e))
+		return 0;
+	if (!json_parse(&claims, span_str("{}"), (struct json_limits){.depth = 1, .nodes = 1}, &e))
+		abort();
+	if (allowlist_compare(al, &q, &claims, json_top(&claims), false, &m, &e))
+		abort();
+	json_free(&claims);
+	allowlist_free(al);
+	return 0;
+}
