@@ -153,20 +153,6 @@ job_count(struct job *j, size_t n)
 	return true;
 }
 
-static void
-send_error(struct backend *b, const char *request_id, const struct err *why)
-{
-	char token[ERR_TOKEN_MAX];
-	struct buf text;
-
-	buf_init(&text, 1024);
-	msg_write_proxy_error(&text, request_id, err_wire(why, token));
-	/* An error is short: it need not wait behind long answers. */
-	if (buf_ok(&text))
-		(void)b->o.send(b->o.ctx, buf_span(&text), true);
-	buf_fini(&text);
-}
-
 /* Send the answer, if it may go now; the job is gone then. */
 static void
 job_flush(struct job *j)
@@ -181,6 +167,7 @@ tunnel_reason(enum reason r)
 {
 	switch (r) {
 	case REASON_BODY_TOO_BIG:
+	case REASON_INVALID_PROXY_PAYLOAD:
 	case REASON_AGENT_BUSY:
 	case REASON_NO_MEMORY:
 	case REASON_PROXY_TIMEOUT:
@@ -196,13 +183,22 @@ tunnel_reason(enum reason r)
 }
 
 static void
-answer_error(struct job *j, const struct err *why)
+write_error(struct buf *out, const char *request_id, const struct err *why)
 {
-	struct err told = {0};
-	char token[ERR_TOKEN_MAX];
+	msg_write_proxy_error(out, request_id, reason_token(tunnel_reason(why->reason)));
+}
 
-	err_set(&told, why->code, tunnel_reason(why->reason), "%.100s", why->detail);
-	msg_write_proxy_error(&j->answer, j->rq.request_id, err_wire(&told, token));
+static void
+send_error(struct backend *b, const char *request_id, const struct err *why)
+{
+	struct buf text;
+
+	buf_init(&text, 1024);
+	write_error(&text, request_id, why);
+	/* An error is short: it need not wait behind long answers. */
+	if (buf_ok(&text))
+		(void)b->o.send(b->o.ctx, buf_span(&text), true);
+	buf_fini(&text);
 }
 
 static void
@@ -225,16 +221,16 @@ job_finish(struct job *j, const struct err *why)
 		return;
 	}
 	if (j->failed.code != ERR_NONE)
-		answer_error(j, &j->failed);
+		write_error(&j->answer, j->rq.request_id, &j->failed);
 	else if (j->whole)
 		answer_response(j);
 	else
-		answer_error(j, why);
+		write_error(&j->answer, j->rq.request_id, why);
 	if (!buf_ok(&j->answer)) {
 		static const struct err none = {.code = ERR_NOMEM, .reason = REASON_NO_MEMORY};
 
 		buf_clear(&j->answer);
-		answer_error(j, &none);
+		write_error(&j->answer, j->rq.request_id, &none);
 	}
 	buf_fini(&j->body);
 	j->answered = true;
