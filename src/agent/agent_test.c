@@ -34,6 +34,8 @@ struct world {
 	void (*on)(struct world *w, const struct msg *m);
 	void (*on_tunnel)(struct world *w);
 	bool fail_quotes;
+	struct http_req *endless;
+	int served;
 };
 
 #define NONCE "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -132,7 +134,7 @@ check_answer(struct world *w, const struct msg *m)
 	assert_true(json_get(&m->doc, r->measurements, "agent_sha256") != NULL);
 	assert_true(json_is(
 	    json_get(&m->doc, json_get(&m->doc, r->measurements, "agent_config"), "backend"),
-	    "loopback"));
+	    backend_address_claim(&w->config.backend)));
 }
 
 static void
@@ -206,10 +208,33 @@ on_echo_body(struct http_req *r, const struct err *e, struct span body, void *ct
 	http_respond_full(r, 200, "text/plain", NULL, 0, span_str(text));
 }
 
+/* A body without end or length: what version 1 cannot carry must not be gathered for ever. */
+static void
+on_endless(struct http_req *r, void *ctx)
+{
+	static const uint8_t piece[65536];
+
+	while (!http_respond_is_full(r))
+		if (!http_respond_body(r, span_of(piece, sizeof piece)))
+			return;
+}
+
+static void
+on_endless_close(struct http_req *r, const struct err *why, void *ctx)
+{
+	struct world *w = ctx;
+
+	w->endless = NULL;
+}
+
+static const struct http_req_ops endless_ops = {
+    .on_drain = on_endless, .on_close = on_endless_close};
+
 static void
 on_request(struct http_server *s, struct http_req *r, void *ctx)
 {
 	static const struct ws_conn_opts o = {.max_message = LIMIT_TEXT_ATTESTED};
+	static const uint8_t long_body[1024 * 1024];
 	static const struct http_field elsewhere = {
 	    {(const uint8_t *)"Location", 8}, {(const uint8_t *)"http://192.0.2.1/", 17}};
 	struct world *w = ctx;
@@ -229,6 +254,18 @@ on_request(struct http_server *s, struct http_req *r, void *ctx)
 		http_respond_full(r, 204, NULL, NULL, 0, span_str(""));
 	} else if (span_is(path, "/elsewhere")) {
 		http_respond_full(r, 302, NULL, &elsewhere, 1, span_str(""));
+	} else if (span_is(path, "/long")) {
+		http_respond_full(r, 200, NULL, NULL, 0, span_of(long_body, sizeof long_body));
+	} else if (span_is(path, "/big")) {
+		(void)http_respond_head(r, 200, NULL, 0, LIMIT_V1_BODY + 1);
+	} else if (span_is(path, "/endless")) {
+		w->endless = r;
+		http_req_set_ops(r, &endless_ops, w);
+		(void)http_respond_head(r, 200, NULL, 0, HTTP_LENGTH_UNKNOWN);
+		on_endless(r, w);
+	} else if (span_is(path, "/cut")) {
+		(void)http_respond_head(r, 200, NULL, 0, 10);
+		http_respond_end(r);
 	} else if (span_is(path, "/slow")) {
 		w->slow++; /* and no answer, ever */
 	} else {
@@ -300,7 +337,8 @@ world_settings(struct world *w, uint16_t port)
 }
 
 static void
-world_init(struct world *w, void (*on)(struct world *w, const struct msg *m))
+world_init(struct world *w, void (*on)(struct world *w, const struct msg *m), const char *name,
+    const char *value)
 {
 	static const struct http_server_ops ops = {.on_request = on_request};
 	struct http_server_opts o = {.listen = {.address = "127.0.0.1"}};
@@ -318,6 +356,8 @@ world_init(struct world *w, void (*on)(struct world *w, const struct msg *m))
 	assert_non_null(w->server);
 	assert_true(settings_init(&w->s, &e));
 	world_settings(w, http_server_port(w->server));
+	if (name)
+		set(w, name, value);
 	if (!agent_config_load(&w->config, &w->s, &w->env, &e))
 		fail_msg("%s %s", e.detail, e.shown);
 	w->agent = agent_new(w->loop, &w->config, &w->env, on_stopped, w, &e);
@@ -374,7 +414,7 @@ test_attest_serve_stop(void **state)
 {
 	static struct world w;
 
-	world_init(&w, serve_all);
+	world_init(&w, serve_all, NULL, NULL);
 	world_run(&w);
 	assert_int_equal(w.registers, 1);
 	assert_int_equal(w.healths, 1);
@@ -414,7 +454,7 @@ test_slow_backend_delays_no_answer(void **state)
 {
 	static struct world w;
 
-	world_init(&w, challenge_beside_slow);
+	world_init(&w, challenge_beside_slow, NULL, NULL);
 	world_run(&w);
 	assert_int_equal(w.answers, 2);
 }
@@ -459,9 +499,114 @@ test_hostile_paths(void **state)
 {
 	static struct world w;
 
-	world_init(&w, hostile_paths);
+	world_init(&w, hostile_paths, NULL, NULL);
 	world_run(&w);
 	assert_int_equal(w.responses, 9);
+}
+
+/* What a backend can do wrong, each with the word that the visitor's side is told. */
+static void
+bad_answers(struct world *w, const struct msg *m)
+{
+	static const char *const rows[][2] = {
+	    {"/big", "body_too_big"},
+	    {"/endless", "body_too_big"},
+	    {"/cut", "invalid_proxy_response"},
+	    {"/slow", "proxy_timeout"},
+	};
+	const size_t n = sizeof rows / sizeof *rows;
+	char text[256];
+
+	if (m->type == MSG_REGISTER)
+		challenge(w);
+	else if (m->type == MSG_ATTEST_RESPONSE)
+		admit(w);
+	if (m->type != MSG_HEALTH && m->type != MSG_PROXY_RESPONSE)
+		return;
+	if (m->type == MSG_PROXY_RESPONSE)
+		assert_string_equal(w->last_error, rows[w->responses - 1][1]);
+	if ((size_t)w->responses == n) {
+		finish(w);
+		return;
+	}
+	snprintf(text, sizeof text,
+	    "{\"type\":\"proxy_request\",\"request_id\":\"r\",\"method\":\"GET\","
+	    "\"path\":\"%s\",\"headers\":{},\"body_b64\":\"\"}",
+	    rows[w->responses][0]);
+	say(w, text);
+}
+
+static void
+test_bad_answers(void **state)
+{
+	static struct world w;
+
+	world_init(&w, bad_answers, "EE_BACKEND_TIMEOUT_SEC", "1");
+	world_run(&w);
+	assert_int_equal(w.responses, 4);
+	assert_null(w.endless);
+}
+
+/* Nobody listens: health says so at once, and a request is told. */
+static void
+no_backend(struct world *w, const struct msg *m)
+{
+	if (m->type == MSG_REGISTER)
+		challenge(w);
+	else if (m->type == MSG_ATTEST_RESPONSE)
+		admit(w);
+	else if (m->type == MSG_HEALTH)
+		say(w, "{\"type\":\"proxy_request\",\"request_id\":\"r\",\"method\":\"GET\","
+		       "\"path\":\"/\",\"headers\":{},\"body_b64\":\"\"}");
+	else
+		finish(w);
+}
+
+static void
+test_no_backend(void **state)
+{
+	static struct world w;
+
+	world_init(&w, no_backend, "EE_BACKEND_URL", "unix:/nonexistent/app.sock");
+	world_run(&w);
+	assert_int_equal(w.healths, 1);
+	assert_false(w.last_pass);
+	assert_string_equal(w.last_error, "backend_unreachable");
+	assert_non_null(strstr(w.log, "event=backend_unhealthy"));
+}
+
+/* A hundred at once, each with a long answer: every one is answered, none of them breaks the
+ * tunnel's queue, and those above the ceiling are told that it is one. */
+static void
+many_requests(struct world *w, const struct msg *m)
+{
+	if (m->type == MSG_REGISTER) {
+		challenge(w);
+	} else if (m->type == MSG_ATTEST_RESPONSE) {
+		admit(w);
+	} else if (m->type == MSG_HEALTH) {
+		for (int i = 0; i < 100; i++)
+			say(w, "{\"type\":\"proxy_request\",\"request_id\":\"r\","
+			       "\"method\":\"GET\",\"path\":\"/long\",\"headers\":{}}");
+	} else if (m->type == MSG_PROXY_RESPONSE) {
+		if (m->u.proxy_response.error[0])
+			assert_string_equal(w->last_error, "agent_busy");
+		else
+			w->served++;
+		if (w->responses == 100)
+			finish(w);
+	}
+}
+
+static void
+test_many_requests(void **state)
+{
+	static struct world w;
+
+	world_init(&w, many_requests, NULL, NULL);
+	world_run(&w);
+	assert_int_equal(w.tunnels, 1);
+	assert_int_equal(w.served, BACKEND_REQUESTS_MAX);
 }
 
 static void
@@ -483,7 +628,7 @@ test_renews_by_itself(void **state)
 {
 	static struct world w;
 
-	world_init(&w, renew);
+	world_init(&w, renew, NULL, NULL);
 	world_run(&w);
 	assert_int_equal(w.registers, 2);
 	assert_int_equal(w.tunnels, 1);
@@ -504,7 +649,7 @@ test_refused_tells_and_dials_again(void **state)
 {
 	static struct world w;
 
-	world_init(&w, refuse_once);
+	world_init(&w, refuse_once, NULL, NULL);
 	world_run(&w);
 	assert_int_equal(w.tunnels, 2);
 	assert_non_null(strstr(w.log, "event=refused reason=sealed_required"));
@@ -531,7 +676,7 @@ test_replaced_waits(void **state)
 {
 	static struct world w;
 
-	world_init(&w, replace);
+	world_init(&w, replace, NULL, NULL);
 	world_run(&w);
 	assert_int_equal(w.tunnels, 1);
 	assert_non_null(strstr(w.log, "event=reconnecting in_ms=60000"));
@@ -557,7 +702,7 @@ test_asks_platform_again(void **state)
 {
 	static struct world w;
 
-	world_init(&w, no_quote_at_first);
+	world_init(&w, no_quote_at_first, NULL, NULL);
 	w.fail_quotes = true;
 	net_timer_start(w.loop, &w.later, 1000, heal, &w);
 	world_run(&w);
@@ -573,6 +718,9 @@ main(void)
 	    cmocka_unit_test(test_attest_serve_stop),
 	    cmocka_unit_test(test_slow_backend_delays_no_answer),
 	    cmocka_unit_test(test_hostile_paths),
+	    cmocka_unit_test(test_bad_answers),
+	    cmocka_unit_test(test_no_backend),
+	    cmocka_unit_test(test_many_requests),
 	    cmocka_unit_test(test_renews_by_itself),
 	    cmocka_unit_test(test_refused_tells_and_dials_again),
 	    cmocka_unit_test(test_replaced_waits),
