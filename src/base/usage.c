@@ -3,8 +3,10 @@
 #include <assert.h>
 #include <inttypes.h>
 
-#define COLUMNS  80
-#define EXAMPLES 4
+#define COLUMNS 80
+/* In a man page, where escapes make lines longer. */
+#define MAN_COLUMNS 64
+#define EXAMPLES    4
 
 struct page {
 	enum program program;
@@ -70,12 +72,12 @@ program_name(enum program p)
 	return page_of(p)->name;
 }
 
-/* Append text in lines of at most 80 columns, each behind `indent` blanks; `tail` ends a line that
+/* Append text in lines of at most `columns`, each behind `indent` blanks; `tail` ends a line that
  * goes on. A word longer than a line stands alone. */
 static void
-wrap(struct buf *out, const char *text, unsigned indent, const char *tail)
+wrap(struct buf *out, const char *text, unsigned columns, unsigned indent, const char *tail)
 {
-	size_t width = COLUMNS - indent - strlen(tail), at = 0;
+	size_t width = columns - indent - strlen(tail), at = 0;
 
 	buf_printf(out, "%*s", (int)indent, "");
 	for (const char *p = text; *p;) {
@@ -143,7 +145,7 @@ help_row(const struct setting *row, struct buf *out)
 	buf_printf(out, "%s\n", row->name);
 	buf_init(&text, 1024);
 	describe(row, &text);
-	wrap(out, buf_cstr(&text), 6, "");
+	wrap(out, buf_cstr(&text), COLUMNS, 6, "");
 	buf_fini(&text);
 }
 
@@ -155,9 +157,9 @@ usage_help(enum program p, struct buf *out)
 
 	buf_printf(out, "%s - %s\n\nExamples:\n", page->name, page->line);
 	for (size_t i = 0; i < EXAMPLES && page->examples[i]; i++)
-		wrap(out, page->examples[i], 2, " \\");
+		wrap(out, page->examples[i], COLUMNS, 2, " \\");
 	buf_add_u8(out, '\n');
-	wrap(out, page->about, 0, "");
+	wrap(out, page->about, COLUMNS, 0, "");
 	buf_printf(out, "\nUsage: %s [--FLAG=VALUE]...\n\n", page->name);
 	for (size_t i = 0; i < sizeof common / sizeof common[0]; i++)
 		buf_printf(out, "  %-16s %s\n", common[i].flag, common[i].help);
@@ -168,13 +170,16 @@ usage_help(enum program p, struct buf *out)
 			help_row(row, out);
 }
 
-/* Append text for roff: no line begins with a control character, `-` and `\` are literal. */
+/* Append text for roff: no line begins with a control character, `-` and backslash are literal. */
 static void
 roff(struct buf *out, const char *text)
 {
-	if (*text == '.' || *text == '\'')
-		buf_add_str(out, "\\&");
+	bool begins = true;
+
 	for (; *text; text++) {
+		if (begins && (*text == '.' || *text == '\''))
+			buf_add_str(out, "\\&");
+		begins = *text == '\n';
 		if (*text == '\\')
 			buf_add_str(out, "\\e");
 		else if (*text == '-')
@@ -182,6 +187,18 @@ roff(struct buf *out, const char *text)
 		else
 			buf_add_u8(out, (uint8_t)*text);
 	}
+}
+
+/* A paragraph, in short lines. */
+static void
+roff_text(struct buf *out, const char *text)
+{
+	struct buf b;
+
+	buf_init(&b, 4096);
+	wrap(&b, text, MAN_COLUMNS, 0, "");
+	roff(out, buf_cstr(&b));
+	buf_fini(&b);
 }
 
 static void
@@ -199,8 +216,7 @@ man_row(const struct setting *row, struct buf *out)
 	buf_printf(out, "\\fR, \\fB%s\\fR\n", row->name);
 	buf_init(&text, 1024);
 	describe(row, &text);
-	roff(out, buf_cstr(&text));
-	buf_add_u8(out, '\n');
+	roff_text(out, buf_cstr(&text));
 	buf_fini(&text);
 }
 
@@ -212,7 +228,7 @@ man_examples(const struct page *page, struct buf *out)
 		struct buf text;
 
 		buf_init(&text, 1024);
-		wrap(&text, page->examples[i], 0, " \\");
+		wrap(&text, page->examples[i], MAN_COLUMNS, 0, " \\");
 		roff(out, buf_cstr(&text));
 		buf_fini(&text);
 	}
@@ -228,7 +244,7 @@ usage_man(enum program p, struct buf *out)
 	buf_add_str(out, ".TH ");
 	for (const char *c = page->name; *c; c++)
 		buf_add_u8(out, *c >= 'a' && *c <= 'z' ? (uint8_t)(*c - ('a' - 'A')) : (uint8_t)*c);
-	buf_printf(out, " %d 2026\\-01\\-01 \"Easy Enclave\"\n.SH NAME\n", page->section);
+	buf_printf(out, " %d 2026-01-01 \"Easy Enclave\"\n.SH NAME\n", page->section);
 	roff(out, page->name);
 	buf_add_str(out, " \\- ");
 	roff(out, page->line);
@@ -237,8 +253,8 @@ usage_man(enum program p, struct buf *out)
 	buf_add_str(out, "\n[\\fB\\-\\-\\fIFLAG\\fR=\\fIVALUE\\fR]...\n");
 	man_examples(page, out);
 	buf_add_str(out, ".SH DESCRIPTION\n");
-	roff(out, page->about);
-	buf_add_str(out, "\n.SH OPTIONS\n");
+	roff_text(out, page->about);
+	buf_add_str(out, ".SH OPTIONS\n");
 	for (size_t i = 0; i < sizeof common / sizeof common[0]; i++) {
 		buf_add_str(out, ".TP\n\\fB");
 		roff(out, common[i].flag);
@@ -251,6 +267,6 @@ usage_man(enum program p, struct buf *out)
 	for (size_t i = 0; (row = setting_at(i)) != NULL; i++)
 		if (row->programs & p)
 			man_row(row, out);
-	buf_add_str(out, ".SH EXIT STATUS\n0 after an orderly stop, 1 when the program could not "
+	buf_add_str(out, ".SH EXIT STATUS\n0 after an orderly stop, 1 when the program could not\n"
 			 "do its work, 2 when a flag or setting is wrong.\n");
 }
