@@ -1,6 +1,7 @@
 #include "base/test.h"
 
 #include "front/front.h"
+#include "front/upstream.h"
 #include "net/stream.h"
 #include "tunnel/v1.h"
 #include <stdio.h>
@@ -12,6 +13,8 @@ struct world {
 	struct env env;
 	struct front *front;
 	struct http_server *api;
+	struct front *far; /* ee-proxy's front, with the API's listener behind it */
+	struct upstream *upstream;
 	struct v1 *v1;
 	struct net_defer answer;
 	struct net_timer tick, stop;
@@ -95,6 +98,15 @@ on_open(void *ctx, struct span app, const struct exchange_request *rq,
 		return v1_open(w->v1, rq, events, events_ctx, net_loop_now_ms(w->l), e);
 	err_set(e, ERR_NOTFOUND, REASON_UNKNOWN_APP, "test");
 	return NULL;
+}
+
+static struct exchange *
+on_far_open(void *ctx, struct span app, const struct exchange_request *rq,
+    const struct exchange_events *events, void *events_ctx, struct err *e)
+{
+	struct world *w = ctx;
+
+	return upstream_open(w->upstream, app, rq, events, events_ctx, e);
 }
 
 static void
@@ -218,6 +230,22 @@ setup(struct world *w, const char *trusted, const char *token)
 	net_timer_repeat(w->l, &w->tick, 50, on_tick, w);
 }
 
+/* Put an ee-proxy before the world: its token is given apart, so that it can be wrong. */
+static void
+setup_far(struct world *w, const char *url, const char *token)
+{
+	static const struct front_ops ops = {on_far_open, NULL};
+	struct front_opts o = {.name = "ee-far", .bind = "127.0.0.1", .timeout_ms = 2000};
+	char text[64];
+	struct err e = {0};
+
+	snprintf(text, sizeof text, "http://127.0.0.1:%u", (unsigned)http_server_port(w->api));
+	w->upstream = upstream_new(w->l, url ? url : text, token, &e);
+	assert_non_null(w->upstream);
+	w->far = front_open(w->l, &w->env, &o, &ops, w, &e);
+	assert_non_null(w->far);
+}
+
 static void
 teardown(struct world *w)
 {
@@ -226,7 +254,9 @@ teardown(struct world *w)
 	err_set(&gone, ERR_IO, REASON_TUNNEL_LOST, "test");
 	net_timer_stop(&w->tick);
 	front_close(w->front);
+	front_close(w->far);
 	net_loop_free(w->l);
+	upstream_free(w->upstream);
 	v1_free(w->v1, &gone);
 	buf_fini(&w->sent);
 	buf_fini(&w->got);
@@ -409,6 +439,73 @@ serves_ee_proxy(void **state)
 	teardown(&w);
 }
 
+static void
+goes_through_ee_proxy(void **state)
+{
+	struct world w;
+	const char *got;
+	struct buf text;
+
+	(void)state;
+	setup(&w, NULL, "secret");
+	setup_far(&w, NULL, "secret");
+	got = ask(&w, front_port(w.far),
+	    span_str("GET /a/b?c HTTP/1.1\r\nHost: myapp.x\r\nX-EE-Host: evil.x\r\n"
+		     "X-EE-Proxy-Token: secret\r\nX-Forwarded-For: 6.6.6.6\r\n"
+		     "X-Request-Id: mine-2\r\n" END));
+	has(got, "HTTP/1.1 200 OK\r\n");
+	has(got, "Via: 1.1 ee-test, 1.1 ee-far\r\n");
+	has(got, "X-Request-Id: mine-2\r\n");
+	has(got, "\r\n\r\nGET /a/b?c\nHost=myapp.x\n");
+	has(got, "X-Forwarded-For=127.0.0.1, 127.0.0.1\n");
+	has(got, "X-Forwarded-Host=myapp.x\n");
+	has(got, "Via=1.1 ee-far, 1.1 ee-test\n");
+	lacks(got, "X-EE-");
+	lacks(got, "secret");
+	got = ask(&w, front_port(w.far), span_str("GET /big HTTP/1.1\r\nHost: myapp.x\r\n" END));
+	assert_true(strlen(got) > 3000000);
+	got = ask(&w, front_port(w.far), span_str("HEAD / HTTP/1.1\r\nHost: myapp.x\r\n" END));
+	has(got, "200 OK");
+	buf_init(&text, 10000000);
+	buf_add_str(&text, "PUT /up HTTP/1.1\r\nHost: myapp.x\r\nContent-Length: 5000000\r\n" END);
+	while (text.n < 5000000 + 90)
+		buf_add_u8(&text, 'x');
+	got = ask(&w, front_port(w.far), buf_span(&text));
+	has(got, "200 OK");
+	assert_true(strlen(got) > 5000000);
+	buf_fini(&text);
+	/* The control plane's reasons come through as they are. */
+	got = ask(&w, front_port(w.far), span_str("GET / HTTP/1.1\r\nHost: other.x\r\n" END));
+	has(got, "404 Not Found");
+	has(got, "Proxy-Status: ee-test; error=destination_not_found");
+	has(got, "\"unknown_app\"");
+	got = ask(&w, front_port(w.far), span_str("GET /silent HTTP/1.1\r\nHost: myapp.x\r\n" END));
+	has(got, "504 Gateway Timeout");
+	has(got, "Proxy-Status: ee-test; error=connection_read_timeout");
+	teardown(&w);
+}
+
+static void
+says_when_the_control_plane_is_out_of_reach(void **state)
+{
+	struct world w;
+	const char *got;
+
+	(void)state;
+	setup(&w, NULL, "secret");
+	setup_far(&w, NULL, "wrong");
+	got = ask(&w, front_port(w.far), span_str("GET / HTTP/1.1\r\nHost: myapp.x\r\n" END));
+	has(got, "403 Forbidden");
+	teardown(&w);
+	setup(&w, NULL, NULL);
+	setup_far(&w, "http://127.0.0.1:1/", NULL);
+	got = ask(&w, front_port(w.far), span_str("GET / HTTP/1.1\r\nHost: myapp.x\r\n" END));
+	has(got, "502 Bad Gateway");
+	has(got, "\"connect_failed\"");
+	has(got, "Proxy-Status: ee-far; error=connection_refused");
+	teardown(&w);
+}
+
 int
 main(void)
 {
@@ -418,6 +515,8 @@ main(void)
 	    cmocka_unit_test(cuts_bodies_above_the_ceiling),
 	    cmocka_unit_test(believes_trusted_peers),
 	    cmocka_unit_test(serves_ee_proxy),
+	    cmocka_unit_test(goes_through_ee_proxy),
+	    cmocka_unit_test(says_when_the_control_plane_is_out_of_reach),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
