@@ -287,7 +287,6 @@ write_components(struct jw *w)
 	    "release_tag", "string", "network", "string", "agent_id", "string",
 	    "registration_state", "string", "attestation_status", "string", "health_status",
 	    "string", "ws_connected", "boolean", "sealed", "boolean", NULL};
-	static const char *const tokens[] = {"adminToken", "proxyToken"};
 
 	jw_object(w, "components");
 	jw_object(w, "schemas");
@@ -296,12 +295,15 @@ write_components(struct jw *w)
 	write_schema(w, "Resolve", resolve, resolve_more);
 	jw_end_object(w);
 	jw_object(w, "securitySchemes");
-	for (size_t i = 0; i < 2; i++) {
-		jw_object(w, tokens[i]);
-		jw_str(w, "type", "http");
-		jw_str(w, "scheme", "bearer");
-		jw_end_object(w);
-	}
+	jw_object(w, "adminToken");
+	jw_str(w, "type", "http");
+	jw_str(w, "scheme", "bearer");
+	jw_end_object(w);
+	jw_object(w, "proxyToken");
+	jw_str(w, "type", "apiKey");
+	jw_str(w, "in", "header");
+	jw_str(w, "name", "X-EE-Proxy-Token");
+	jw_end_object(w);
 	jw_end_object(w);
 	jw_end_object(w);
 }

@@ -1,0 +1,150 @@
+#include "control/attest_impl.h"
+
+/* An older tunnel that must prove itself is looked at this often. */
+#define CONTEST_MS 200
+
+static void
+join_advisories(const struct eedcap_verdict *v, char dst[static ROW_ADVISORIES_MAX])
+{
+	struct buf b;
+	const char *one;
+
+	buf_init(&b, ROW_ADVISORIES_MAX - 1);
+	for (size_t i = 0; (one = eedcap_verdict_advisory(v, i)); i++) {
+		if (b.n + 1 + strlen(one) >= ROW_ADVISORIES_MAX)
+			break;
+		buf_printf(&b, "%s%s", i ? "," : "", one);
+	}
+	if (!span_cstr(buf_span(&b), dst, ROW_ADVISORIES_MAX))
+		dst[0] = '\0';
+	buf_fini(&b);
+}
+
+static bool
+fill_admission(struct attempt *a, struct err *e)
+{
+	const struct eedcap_platform *p = eedcap_verdict_platform(a->verdict);
+	const struct session_settings *set = &a->c->session_set;
+	struct registry_admission *out = &a->admission;
+
+	join_advisories(a->verdict, a->advisories);
+	*out = (struct registry_admission){.id = &a->id,
+	    .repo_id = a->repo_id,
+	    .session = a->t,
+	    .renew = a->t->session.renew,
+	    .sealed = a->earned.sealed,
+	    .tcb_status = tcb_status_name(a->earned.tcb),
+	    .advisories = a->advisories,
+	    .replica = a->t->replica};
+	lease_grant(
+	    &out->lease, env_now_ms(a->c->env), set->interval_s, set->deadline_s, set->verify_s);
+	memcpy(out->lease.quote_sha256, eedcap_quote_digest(a->q), 32);
+	memcpy(out->lease.allowlist_sha256, a->allowlist_sha256, 32);
+	return !p || attest_sha256(span_of(p->ppid, sizeof p->ppid), out->platform, e);
+}
+
+static void
+undo(struct attempt *a)
+{
+	registry_unclaim(a->c->registry, &a->claim);
+	if (!a->pinned_before)
+		(void)registry_pin_forget(a->c->registry, a->id.repo, a->id.release_tag);
+}
+
+/* The change is on disk, so it may be told: into routing first, then the word to the agent. */
+static void
+committed(void *ctx, const struct err *why)
+{
+	struct attempt *a = ctx;
+	struct tunnel *t = a->t;
+	void *replaced = NULL;
+	struct err e = {0};
+
+	if (why)
+		undo(a);
+	a->c->store_broken = why != NULL;
+	if (!attempt_come_back(a))
+		return;
+	a->admission.replica = t->replica;
+	if (why) {
+		attempt_refuse(a, why);
+		return;
+	}
+	if (!registry_attach(
+		a->c->registry, &a->admission, control_now(a->c), &t->replica, &replaced, &e)) {
+		attempt_refuse(a, &e);
+		return;
+	}
+	attempt_finish(a, SESSION_EV_VERIFIED, NULL);
+	if (replaced && replaced != t)
+		tunnel_event(replaced, SESSION_EV_REPLACED);
+}
+
+static void
+commit(struct attempt *a)
+{
+	struct store_change ch[3];
+	size_t n = 0;
+	struct err e = {0};
+
+	memset(ch, 0, sizeof ch);
+	ch[n].op = STORE_PUT_APP;
+	ch[n++].u.app = a->claim.row;
+	if (!a->pinned_before) {
+		ch[n].op = STORE_PUT_PIN;
+		if (!registry_pin_put(a->c->registry, a->id.repo, a->id.release_tag,
+			a->allowlist_sha256, env_now_s(a->c->env), &ch[n].u.pin, &e)) {
+			registry_unclaim(a->c->registry, &a->claim);
+			attempt_refuse(a, &e);
+			return;
+		}
+		n++;
+	}
+	ch[n].op = STORE_ADD_AUDIT;
+	control_audit_row(a->c, &ch[n++].u.audit, "attested", a->id.app_name, a->id.agent_id,
+	    "attested", a->admission.tcb_status);
+	a->busy = true;
+	if (!store_submit(a->c->store, ch, n, committed, a, &e)) {
+		a->busy = false;
+		undo(a);
+		attempt_refuse(a, &e);
+	}
+}
+
+/* Another platform serves under this agent id. It is challenged; whoever is there and answers
+ * right keeps the id. */
+static void
+contest(struct attempt *a, struct tunnel *older)
+{
+	struct err e = {0};
+
+	if (a->older_id == older->id && older->admitted_n > a->older_admitted_n) {
+		(void)err_set(&e, ERR_NOT_NOW, REASON_AGENT_ID_TAKEN, "the older tunnel answered");
+		attempt_refuse(a, &e);
+		return;
+	}
+	if (a->older_id != older->id) {
+		a->older_id = older->id;
+		a->older_admitted_n = older->admitted_n;
+	}
+	if (older->session.state == SESSION_ATTESTED)
+		tunnel_challenge(older, WHY_POLICY);
+	net_timer_start(a->c->loop, &a->again, CONTEST_MS, attempt_claim, a);
+}
+
+void
+attempt_claim(void *ctx)
+{
+	struct attempt *a = ctx;
+	struct err e = {0};
+
+	if (!fill_admission(a, &e)
+	    || !registry_claim(a->c->registry, &a->admission, control_now(a->c), &a->claim, &e)) {
+		attempt_refuse(a, &e);
+		return;
+	}
+	if (a->claim.outcome == REGISTRY_CONTESTED)
+		contest(a, a->claim.older);
+	else
+		commit(a);
+}

@@ -1,0 +1,266 @@
+#include "control/api.h"
+#include "control/tunnel_endpoint.h"
+#include "control/view.h"
+
+#include <stdlib.h>
+
+#define LIST_DEFAULT 100
+#define LIST_MAX     1000
+/* A listed app is below 2 KiB, advisories included. */
+#define LIST_BYTES (4u * 1024 * 1024)
+
+struct listing {
+	struct jw w;
+	size_t n, limit;
+	char last[ATTEST_APP_MAX + 1];
+};
+
+static bool
+list_one(void *ctx, const struct resolve *app)
+{
+	struct listing *l = ctx;
+
+	if (l->n++ == l->limit)
+		return false;
+	jw_object(&l->w, NULL);
+	view_write_members(&l->w, app);
+	jw_end_object(&l->w);
+	memcpy(l->last, app->row.name, sizeof l->last);
+	return true;
+}
+
+static bool
+read_limit(struct http_req *r, size_t *limit)
+{
+	char text[8];
+	size_t v = 0;
+
+	*limit = LIST_DEFAULT;
+	if (!api_query(r, "limit", text, sizeof text))
+		return true;
+	for (const char *c = text; *c; c++) {
+		if (*c < '0' || *c > '9')
+			return false;
+		v = v * 10 + (size_t)(*c - '0');
+	}
+	*limit = v;
+	return v >= 1 && v <= LIST_MAX;
+}
+
+void
+apps_list(struct control *c, struct http_req *r)
+{
+	struct listing l = {.limit = LIST_DEFAULT};
+	char after[ATTEST_APP_MAX + 1] = "";
+	struct err e = {0};
+	struct buf b;
+
+	if (!read_limit(r, &l.limit)) {
+		(void)err_show(&e, "limit is a number from 1 to %d", LIST_MAX);
+		(void)err_set(&e, ERR_MALFORMED, REASON_BAD_REQUEST, "limit");
+		api_refuse(r, &e, NULL, NULL);
+		return;
+	}
+	if (!api_query(r, "after", after, sizeof after))
+		after[0] = '\0';
+	buf_init(&b, LIST_BYTES);
+	l.w = jw_of(&b);
+	jw_object(&l.w, NULL);
+	jw_array(&l.w, "apps");
+	(void)registry_each(c->registry, after, l.limit + 1, control_now(c), list_one, &l);
+	jw_end_array(&l.w);
+	jw_int(&l.w, "total", (int64_t)registry_count(c->registry));
+	jw_str(&l.w, "next", l.n > l.limit ? l.last : NULL);
+	jw_end_object(&l.w);
+	api_answer(r, 200, "application/json", &b);
+	buf_fini(&b);
+}
+
+static bool
+read_app(struct http_req *r, struct span app, char name[static ATTEST_APP_MAX + 1])
+{
+	struct err e = {0};
+
+	if (msg_app_name_ok(app) && span_cstr(app, name, ATTEST_APP_MAX + 1))
+		return true;
+	(void)err_set(&e, ERR_NOTFOUND, REASON_UNKNOWN_APP, "no app's name");
+	api_refuse(r, &e, NULL, NULL);
+	return false;
+}
+
+static void
+unknown(struct http_req *r)
+{
+	struct err e = {0};
+
+	(void)err_set(&e, ERR_NOTFOUND, REASON_UNKNOWN_APP, "not registered");
+	api_refuse(r, &e, NULL, NULL);
+}
+
+static void
+write_tunnel(struct jw *w, const struct tunnel *t)
+{
+	jw_object(w, NULL);
+	jw_str(w, "agent_id", t->session.id.agent_id);
+	jw_str(w, "release_tag", t->session.id.release_tag);
+	jw_str(w, "peer", t->peer);
+	jw_str(w, "state", session_state_name(t->session.state));
+	jw_bool(w, "attested", t->replica != NULL);
+	jw_bool(w, "channel_bound", t->channel[0] != '\0');
+	jw_int(w, "in_flight", (int64_t)v1_in_flight(t->v1));
+	jw_end_object(w);
+}
+
+void
+apps_get(struct control *c, struct http_req *r, struct span app)
+{
+	char name[ATTEST_APP_MAX + 1];
+	struct resolve a;
+	struct buf b;
+	struct jw w;
+
+	if (!read_app(r, app, name))
+		return;
+	if (!registry_resolve(c->registry, app, control_now(c), &a)) {
+		unknown(r);
+		return;
+	}
+	buf_init(&b, LIST_BYTES);
+	w = jw_of(&b);
+	jw_object(&w, NULL);
+	view_write_members(&w, &a);
+	jw_str(&w, "trust_root", c->custom_root ? "custom" : "intel");
+	jw_array(&w, "tunnels");
+	for (const struct tunnel *t = c->tunnels; t; t = t->next)
+		if (strcmp(t->session.id.app_name, name) == 0)
+			write_tunnel(&w, t);
+	jw_end_array(&w);
+	jw_end_object(&w);
+	api_answer(r, 200, "application/json", &b);
+	buf_fini(&b);
+}
+
+void
+apps_attest(struct control *c, struct http_req *r, struct span app)
+{
+	char name[ATTEST_APP_MAX + 1];
+	struct resolve a;
+	int64_t n = 0;
+	struct buf b;
+	struct jw w;
+
+	if (!read_app(r, app, name))
+		return;
+	if (!registry_resolve(c->registry, app, control_now(c), &a)) {
+		unknown(r);
+		return;
+	}
+	for (struct tunnel *t = c->tunnels; t; t = t->next) {
+		if (!t->replica || strcmp(t->session.id.app_name, name) != 0)
+			continue;
+		tunnel_challenge(t, WHY_ADMIN);
+		n++;
+	}
+	control_audit(c, "attest_asked", name, "", "", "by an admin");
+	buf_init(&b, 1024);
+	w = jw_of(&b);
+	jw_object(&w, NULL);
+	jw_str(&w, "app_name", name);
+	jw_int(&w, "challenged", n);
+	jw_end_object(&w);
+	api_answer(r, 202, "application/json", &b);
+	buf_fini(&b);
+}
+
+/* A removal waits for the disk; who asked may have left by then. */
+struct removal {
+	struct control *c;
+	struct http_req *r;
+	char name[ATTEST_APP_MAX + 1];
+};
+
+static void
+removal_left(struct http_req *r, const struct err *why, void *ctx)
+{
+	struct removal *m = ctx;
+
+	m->r = NULL;
+}
+
+static const struct http_req_ops removal_ops = {.on_close = removal_left};
+static const struct http_req_ops no_ops = {0};
+
+static void
+ignore(void *ctx, void *session)
+{
+}
+
+static void
+removed(void *ctx, const struct err *why)
+{
+	struct removal *m = ctx;
+	struct control *c = m->c;
+	struct err e = {0};
+
+	if (m->r)
+		http_req_set_ops(m->r, &no_ops, NULL);
+	if (why) {
+		log_failure(&c->env->log, LOG_ERROR, "remove_failed", why, "app", m->name, NULL);
+		if (m->r)
+			api_refuse(m->r, why, NULL, NULL);
+		free(m);
+		return;
+	}
+	if (!registry_delete(c->registry, m->name, ignore, NULL, &e)) {
+		if (m->r)
+			api_refuse(m->r, &e, NULL, NULL);
+		free(m);
+		return;
+	}
+	log_event(&c->env->log, LOG_INFO, "app_removed", "app", m->name, NULL);
+	/* Those that are still being judged go too: they asked for a name that was free to them. */
+	for (struct tunnel *t = c->tunnels; t; t = t->next)
+		if (strcmp(t->session.id.app_name, m->name) == 0)
+			tunnel_event(t, SESSION_EV_REMOVED);
+	if (m->r)
+		api_answer(m->r, 204, NULL, NULL);
+	free(m);
+}
+
+void
+apps_delete(struct control *c, struct http_req *r, struct span app)
+{
+	struct store_change ch[2];
+	struct resolve a;
+	struct err e = {0};
+	struct removal *m = calloc(1, sizeof *m);
+
+	if (!m) {
+		(void)err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "removal");
+		api_refuse(r, &e, NULL, NULL);
+		return;
+	}
+	m->c = c;
+	m->r = r;
+	if (!read_app(r, app, m->name)) {
+		free(m);
+		return;
+	}
+	if (!registry_resolve(c->registry, app, control_now(c), &a)) {
+		free(m);
+		unknown(r);
+		return;
+	}
+	memset(ch, 0, sizeof ch);
+	ch[0].op = STORE_DELETE_APP;
+	ch[0].u.app = a.row;
+	ch[1].op = STORE_ADD_AUDIT;
+	control_audit_row(
+	    c, &ch[1].u.audit, "removed", m->name, "", "admin_removed", "by an admin");
+	http_req_set_ops(r, &removal_ops, m);
+	if (!store_submit(c->store, ch, 2, removed, m, &e)) {
+		http_req_set_ops(r, &no_ops, NULL);
+		api_refuse(r, &e, NULL, NULL);
+		free(m);
+	}
+}

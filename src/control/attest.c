@@ -1,0 +1,341 @@
+#include "control/attest_impl.h"
+
+#include "base/base64.h"
+#include "core/appraisal.h"
+#include "core/policy.h"
+#include "core/quote_eedcap.h"
+
+#include <stdlib.h>
+
+/* A service that is out is asked again this often while a lease stands. */
+#define RETRY_MS 10000
+
+static void fetch_collateral(void *ctx);
+static void fetch_allowlist(void *ctx);
+
+static void
+attempt_free(struct attempt *a)
+{
+	net_defer_stop(&a->begin);
+	net_timer_stop(&a->again);
+	if (a->col_wait)
+		collateral_cancel(a->col_wait);
+	if (a->rel_wait)
+		release_cancel(a->rel_wait);
+	collateral_unref(a->col);
+	allowlist_free(a->allowlist);
+	eedcap_verdict_free(a->verdict);
+	eedcap_quote_free(a->q);
+	if (a->has_msg)
+		msg_fini(&a->msg);
+	buf_fini(&a->text);
+	buf_fini(&a->quote);
+	free(a);
+}
+
+void
+attest_cancel(struct attempt *a)
+{
+	if (!a)
+		return;
+	a->t = NULL;
+	if (!a->busy)
+		attempt_free(a);
+}
+
+void
+attempt_finish(struct attempt *a, enum session_event ev, const struct err *e)
+{
+	struct session_input in = {.ev = ev, .attempt = a->number, .err = e};
+	struct tunnel *t = a->t;
+
+	t->attempt = NULL;
+	attempt_free(a);
+	tunnel_step(t, &in);
+}
+
+void
+attempt_refuse(struct attempt *a, const struct err *e)
+{
+	control_refused(a->c, &a->id, a->t->peer, e, a->proven);
+	attempt_finish(a, SESSION_EV_REFUSED, e);
+}
+
+/* A service is out. Under a lease that stands the answer is judged when the service is back; the
+ * lease's end is the session's business. */
+static void
+refuse_or_wait(struct attempt *a, const struct err *e, void (*retry)(void *ctx))
+{
+	if (e->code == ERR_IO && a->t->session.state == SESSION_REVERIFYING) {
+		if (control_may_log(a->c))
+			log_failure(&a->c->env->log, LOG_WARN, "attestation_waits", e, "app",
+			    a->id.app_name, "agent", a->id.agent_id, NULL);
+		net_timer_start(a->c->loop, &a->again, RETRY_MS, retry, a);
+		return;
+	}
+	attempt_refuse(a, e);
+}
+
+/* The verifier's own tokens stand in the table of reasons, below dcap_verification_failed. */
+static bool
+dcap_refusal(const struct eedcap_error *d, struct err *e)
+{
+	static const enum err_code codes[] = {[EEDCAP_USAGE] = ERR_USAGE,
+	    [EEDCAP_MALFORMED] = ERR_MALFORMED,
+	    [EEDCAP_UNTRUSTED] = ERR_UNTRUSTED,
+	    [EEDCAP_EXPIRED] = ERR_EXPIRED,
+	    [EEDCAP_TCB] = ERR_TCB,
+	    [EEDCAP_POLICY] = ERR_POLICY,
+	    [EEDCAP_NO_MEMORY] = ERR_NOMEM};
+	enum reason r = reason_find(d->reason, strlen(d->reason));
+	bool known = d->kind > EEDCAP_OK && d->kind <= EEDCAP_NO_MEMORY;
+
+	(void)err_show(e, "%s", d->detail);
+	return err_set(e, known ? codes[d->kind] : ERR_UNTRUSTED,
+	    r == REASON_COUNT || r == REASON_OK ? REASON_DCAP_VERIFICATION_FAILED : r, "%s: %s",
+	    d->reason, d->detail);
+}
+
+/* --- offline --- */
+
+static struct appraisal_answer
+answer_of(const struct attempt *a)
+{
+	const struct msg_attest_response *m = &a->msg.u.attest_response;
+
+	return (struct appraisal_answer){
+	    span_str(m->nonce), m->report_data, &a->msg.doc, m->measurements};
+}
+
+/* What costs no signature comes first: a stranger with yesterday's answer is turned away here. */
+static bool
+read_answer(struct attempt *a, struct err *e)
+{
+	struct appraisal_answer answer;
+	struct quote_view view;
+	struct eedcap_quote *q;
+	bool ok;
+
+	if (!msg_parse(&a->msg, buf_span(&a->text), MSG_FROM_AGENT, e))
+		return false;
+	a->has_msg = true;
+	if (!base64_decode(a->msg.u.attest_response.quote, &a->quote))
+		return err_set(e, ERR_MALFORMED, REASON_DCAP_VERIFICATION_FAILED,
+		    "the quote is no base64, or above %u bytes", LIMIT_QUOTE);
+	q = eedcap_quote_inspect(a->quote.p, a->quote.n, &a->dcap);
+	if (!q)
+		return dcap_refusal(&a->dcap, e);
+	quote_view_of(&view, q, EEDCAP_STATUS_NONE);
+	answer = answer_of(a);
+	ok = appraise_offline(&a->asked, &answer, &view, &a->offline, e);
+	eedcap_quote_free(q);
+	return ok;
+}
+
+static void
+work_offline(void *job)
+{
+	struct attempt *a = job;
+
+	a->q = eedcap_verify_offline(
+	    a->quote.p, a->quote.n, control_root(a->c), a->now_s, &a->dcap);
+}
+
+bool
+attempt_come_back(struct attempt *a)
+{
+	a->busy = false;
+	if (a->t)
+		return true;
+	attempt_free(a);
+	return false;
+}
+
+static void
+done_offline(void *job, bool ran)
+{
+	struct attempt *a = job;
+	struct err e = {0};
+
+	if (!attempt_come_back(a))
+		return;
+	if (!ran) {
+		(void)err_set(&e, ERR_NOT_NOW, REASON_DRAINING, "stopping");
+		attempt_finish(a, SESSION_EV_REFUSED, &e);
+		return;
+	}
+	if (!a->q || !eedcap_quote_platform(a->q, &a->platform, &a->dcap)) {
+		(void)dcap_refusal(&a->dcap, &e);
+		attempt_refuse(a, &e);
+		return;
+	}
+	a->proven = true;
+	fetch_collateral(a);
+}
+
+static void
+begin(void *ctx)
+{
+	struct attempt *a = ctx;
+	struct err e = {0};
+
+	a->now_s = env_now_s(a->c->env);
+	if (!read_answer(a, &e)) {
+		attempt_refuse(a, &e);
+		return;
+	}
+	a->busy = true;
+	if (!worker_run(a->c->loop, work_offline, done_offline, a, &e)) {
+		a->busy = false;
+		attempt_refuse(a, &e);
+	}
+}
+
+struct attempt *
+attest_start(struct tunnel *t, struct span message, const uint8_t nonce[static ATTEST_NONCE],
+    uint32_t number)
+{
+	struct attempt *a = calloc(1, sizeof *a);
+
+	if (!a)
+		return NULL;
+	a->c = t->c;
+	a->t = t;
+	a->number = number;
+	a->id = t->session.id;
+	memcpy(a->channel, t->channel, sizeof a->channel);
+	memcpy(a->asked.nonce, nonce, sizeof a->asked.nonce);
+	a->asked.id = &a->id;
+	a->asked.channel = a->channel;
+	a->asked.audiences = t->c->audiences;
+	a->asked.audience_n = t->c->audience_n;
+	a->net = networks_find(&t->c->nets, a->id.network);
+	buf_init(&a->text, LIMIT_TEXT_ATTESTED);
+	buf_init(&a->quote, LIMIT_QUOTE);
+	buf_add(&a->text, message);
+	if (!buf_ok(&a->text) || !a->net) {
+		attempt_free(a);
+		return NULL;
+	}
+	net_defer_call(a->c->loop, &a->begin, begin, a);
+	return a;
+}
+
+/* --- collateral and allowlist --- */
+
+static void
+got_collateral(struct collateral *col, const struct err *why, void *ctx)
+{
+	struct attempt *a = ctx;
+
+	a->col_wait = NULL;
+	if (!col) {
+		refuse_or_wait(a, why, fetch_collateral);
+		return;
+	}
+	a->col = collateral_ref(col);
+	fetch_allowlist(a);
+}
+
+static void
+fetch_collateral(void *ctx)
+{
+	struct attempt *a = ctx;
+	struct collateral_key k = {.ca = a->platform.ca, .tee = eedcap_quote_tee(a->q)};
+	struct err e = {0};
+
+	memcpy(k.fmspc, a->platform.fmspc, sizeof k.fmspc);
+	memcpy(k.root_crl_url, a->platform.root_crl_url, sizeof k.root_crl_url);
+	a->col_wait = collateral_get(a->c->collateral, &k, got_collateral, a, &e);
+	if (!a->col_wait)
+		attempt_refuse(a, &e);
+}
+
+static void
+work_verify(void *job)
+{
+	/* Debug and TCB status are the network's to judge (core/policy.h), by their own names. */
+	static const struct eedcap_policy policy = {
+	    .accept = EEDCAP_ACCEPT_ANY, .flags = EEDCAP_ALLOW_DEBUG};
+	struct attempt *a = job;
+
+	a->verdict = eedcap_verify(a->quote.p, a->quote.n, a->col->handle, a->now_s, &policy);
+}
+
+static bool
+judge(struct attempt *a, struct err *e)
+{
+	struct appraisal_answer answer = answer_of(a);
+	struct quote_view view;
+
+	if (!a->verdict)
+		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "verdict");
+	if (!eedcap_verdict_accepted(a->verdict))
+		return dcap_refusal(eedcap_verdict_error(a->verdict), e);
+	quote_view_of(&view, eedcap_verdict_quote(a->verdict), eedcap_verdict_status(a->verdict));
+	return appraise_full(
+	    a->net, &a->asked, &answer, &a->offline, &view, a->allowlist, a->secret, &a->earned, e);
+}
+
+static void
+done_verify(void *job, bool ran)
+{
+	struct attempt *a = job;
+	struct err e = {0};
+
+	if (!attempt_come_back(a))
+		return;
+	if (!ran) {
+		(void)err_set(&e, ERR_NOT_NOW, REASON_DRAINING, "stopping");
+		attempt_finish(a, SESSION_EV_REFUSED, &e);
+	} else if (!judge(a, &e)) {
+		attempt_refuse(a, &e);
+	} else {
+		attempt_claim(a);
+	}
+}
+
+static bool
+take_allowlist(struct attempt *a, const struct release_asset *r, struct err *e)
+{
+	a->repo_id = r->repo_id;
+	a->secret = r->is_private;
+	memcpy(a->allowlist_sha256, r->sha256, sizeof a->allowlist_sha256);
+	return registry_pin_check(
+		   a->c->registry, a->id.repo, a->id.release_tag, r->sha256, &a->pinned_before, e)
+	       && allowlist_parse(&a->allowlist, r->bytes, a->id.release_tag, e);
+}
+
+static void
+got_allowlist(const struct release_asset *r, const struct err *why, void *ctx)
+{
+	struct attempt *a = ctx;
+	struct err e = {0};
+
+	a->rel_wait = NULL;
+	if (!r) {
+		refuse_or_wait(a, why, fetch_allowlist);
+		return;
+	}
+	if (!take_allowlist(a, r, &e)) {
+		attempt_refuse(a, &e);
+		return;
+	}
+	a->busy = true;
+	if (!worker_run(a->c->loop, work_verify, done_verify, a, &e)) {
+		a->busy = false;
+		attempt_refuse(a, &e);
+	}
+}
+
+static void
+fetch_allowlist(void *ctx)
+{
+	struct attempt *a = ctx;
+	struct err e = {0};
+
+	a->rel_wait = release_get(
+	    a->c->release, span_str(a->id.repo), span_str(a->id.release_tag), got_allowlist, a, &e);
+	if (!a->rel_wait)
+		attempt_refuse(a, &e);
+}

@@ -1,0 +1,64 @@
+/* attest_impl.h - what attest.c (judging) and admit.c (registry and disk) share: one attempt. It
+ * owns what it gathered; the tunnel and the settings are borrowed. */
+#ifndef CONTROL_ATTEST_IMPL_H
+#define CONTROL_ATTEST_IMPL_H
+
+#include "control/attest.h"
+#include "core/appraisal.h"
+
+struct attempt {
+	struct control *c;
+	struct tunnel *t; /* NULL: the tunnel let go; end at the next callback */
+	uint32_t number;
+	bool busy; /* the worker pool or the store holds this: no freeing now */
+	bool proven; /* the offline checks held */
+	struct net_defer begin;
+	struct net_timer again;
+
+	/* What was asked and what came. */
+	struct attest_identity id;
+	struct appraisal_challenge asked;
+	char channel[ATTEST_CHANNEL_MAX + 1];
+	struct buf text; /* the message; `msg` points into it */
+	struct msg msg;
+	bool has_msg;
+	struct buf quote;
+	struct appraisal_offline offline;
+	const struct network *net;
+
+	/* What was gathered. */
+	int64_t now_s;
+	struct eedcap_quote *q;
+	struct eedcap_error dcap;
+	struct eedcap_platform platform;
+	struct collateral_wait *col_wait;
+	struct collateral *col;
+	struct release_wait *rel_wait;
+	struct allowlist *allowlist;
+	int64_t repo_id;
+	bool secret, pinned_before;
+	uint8_t allowlist_sha256[ATTEST_DIGEST];
+	struct eedcap_verdict *verdict;
+
+	/* What it earns. */
+	struct admission earned;
+	struct registry_admission admission;
+	struct registry_claim claim;
+	char advisories[ROW_ADVISORIES_MAX];
+	uint64_t older_id, older_admitted_n; /* of the tunnel that must prove itself */
+};
+
+/* The end: tell the session, which may close the tunnel over it. Frees the attempt. */
+void attempt_finish(struct attempt *a, enum session_event ev, const struct err *e);
+
+/* The end by a refusal, noted for dashboard, log and audit. */
+void attempt_refuse(struct attempt *a, const struct err *e);
+
+/* Come back from where the attempt could not be freed. False: it ended meanwhile, and is gone. */
+MUST_CHECK bool attempt_come_back(struct attempt *a);
+
+/* Bring a judged attempt into the registry, to the disk, and then into routing. ctx is the
+ * attempt, so that a timer can try again. */
+void attempt_claim(void *ctx);
+
+#endif

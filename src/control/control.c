@@ -1,0 +1,125 @@
+#include "control/control.h"
+
+#include "base/ip.h"
+
+#include <stdio.h>
+
+struct registry_now
+control_now(const struct control *c)
+{
+	return (struct registry_now){env_now_s(c->env), env_now_ms(c->env)};
+}
+
+const uint8_t *
+control_root(const struct control *c)
+{
+	return c->custom_root ? c->root_key : NULL;
+}
+
+bool
+control_may_log(struct control *c)
+{
+	uint64_t now = env_now_ms(c->env);
+
+	if (now - c->quiet_ms >= 1000) {
+		if (c->quiet_dropped) {
+			struct log_line b;
+
+			log_begin(&b, "lines_left_out");
+			log_int(&b, "count", (int64_t)c->quiet_dropped);
+			log_end(&c->env->log, LOG_WARN, &b);
+		}
+		c->quiet_ms = now;
+		c->quiet_n = 0;
+		c->quiet_dropped = 0;
+	}
+	if (c->quiet_n >= CONTROL_QUIET_RATE) {
+		c->quiet_dropped++;
+		return false;
+	}
+	c->quiet_n++;
+	return true;
+}
+
+static void
+copy(char *dst, size_t size, const char *src)
+{
+	(void)snprintf(dst, size, "%s", src ? src : "");
+}
+
+void
+control_audit_row(const struct control *c, struct audit_row *row, const char *event,
+    const char *app_name, const char *agent_id, const char *reason, const char *detail)
+{
+	memset(row, 0, sizeof *row);
+	row->at = env_now_s(c->env);
+	copy(row->event, sizeof row->event, event);
+	copy(row->app_name, sizeof row->app_name, app_name);
+	copy(row->agent_id, sizeof row->agent_id, agent_id);
+	copy(row->reason, sizeof row->reason, reason);
+	copy(row->detail, sizeof row->detail, detail);
+}
+
+void
+control_audit(struct control *c, const char *event, const char *app_name, const char *agent_id,
+    const char *reason, const char *detail)
+{
+	struct store_change change = {.op = STORE_ADD_AUDIT};
+	struct err e = {0};
+
+	control_audit_row(c, &change.u.audit, event, app_name, agent_id, reason, detail);
+	if (!store_submit(c->store, &change, 1, NULL, NULL, &e))
+		log_failure(&c->env->log, LOG_ERROR, "audit_failed", &e, "app", app_name, NULL);
+}
+
+void
+control_refused(struct control *c, const struct attest_identity *id, const char *peer,
+    const struct err *why, bool proven)
+{
+	struct refusal *r = &c->refusals[c->refused_n++ % CONTROL_REFUSALS];
+	char token[ERR_TOKEN_MAX];
+	const char *cause = err_cause(why);
+
+	(void)err_token(why, token);
+	r->at_s = env_now_s(c->env);
+	copy(r->app_name, sizeof r->app_name, id->app_name);
+	copy(r->agent_id, sizeof r->agent_id, id->agent_id);
+	copy(r->repo, sizeof r->repo, id->repo);
+	copy(r->reason, sizeof r->reason, token);
+	copy(r->detail, sizeof r->detail, why->detail[0] ? why->detail : why->shown);
+	if (!proven)
+		c->strangers_n++;
+	if (proven || control_may_log(c))
+		log_failure(&c->env->log, LOG_WARN, "refused", why, "app", id->app_name, "agent",
+		    id->agent_id, "repo", id->repo, "network", id->network, "peer", peer, "cause",
+		    cause, NULL);
+	if (proven)
+		control_audit(c, "refused", id->app_name, id->agent_id, token, r->detail);
+}
+
+const char *
+control_client(const struct control *c, const struct http_req *r, char dst[static CONTROL_PEER_MAX])
+{
+	struct span trusted = span_str(c->set->trusted_proxies);
+	struct span list = http_req_field(r, "X-Forwarded-For");
+	uint8_t ip[16];
+
+	copy(dst, CONTROL_PEER_MAX, http_req_peer(r));
+	while (list.n && ip_parse(span_str(dst), ip) && ip_list_has(trusted, ip)) {
+		size_t at = list.n;
+
+		while (at && list.p[at - 1] != ',')
+			at--;
+		struct span one = span_from(list, at);
+
+		list = span_first(list, at ? at - 1 : 0);
+		while (one.n && (one.p[0] == ' ' || one.p[0] == '\t'))
+			one = span_from(one, 1);
+		while (one.n && (one.p[one.n - 1] == ' ' || one.p[one.n - 1] == '\t'))
+			one = span_first(one, one.n - 1);
+		/* What is no address ends the walk: the proxy before it is all that is known. */
+		if (!ip_parse(one, ip) || !span_cstr(one, dst, CONTROL_PEER_MAX))
+			break;
+	}
+	return dst;
+}

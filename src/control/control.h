@@ -1,0 +1,103 @@
+/* control.h - the control plane as one value: what it was given, what it owns, and what the parts
+ * of this folder share. Made and torn down by server.c; everything here belongs to the loop's
+ * thread. */
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
+
+#include "base/settings.h"
+#include "collateral/collateral.h"
+#include "control/admin.h"
+#include "control/gate.h"
+#include "core/registry.h"
+#include "core/session.h"
+#include "core/store.h"
+#include "front/front.h"
+#include "net/http_server.h"
+#include "net/worker.h"
+#include "os/env.h"
+#include "release/release.h"
+
+#define CONTROL_VERSION    "0.1.0"
+#define CONTROL_AUDIENCES  16
+#define CONTROL_REFUSALS   32
+#define CONTROL_NAME       "ee-control"
+#define CONTROL_QUIET_RATE 5 /* log lines a second about strangers */
+
+struct tunnel;
+
+/* A refused attempt, kept for the dashboard. What it names was never proven. */
+struct refusal {
+	int64_t at_s;
+	char app_name[ATTEST_APP_MAX + 1], agent_id[ATTEST_AGENT_ID_MAX + 1];
+	char repo[ATTEST_REPO_MAX + 1];
+	char reason[ERR_TOKEN_MAX];
+	char detail[160];
+};
+
+struct control {
+	const struct settings *set;
+	struct env *env;
+	struct net_loop *loop;
+	struct tls_ctx *tls;
+	struct http_server *http;
+	struct front *front;
+	struct fetcher *fetcher;
+	struct collateral_client *collateral;
+	struct release_client *release;
+	struct wake *wake;
+	struct store *store;
+	struct networks nets;
+	struct registry *registry;
+	struct registry_settings registry_set;
+	struct session_settings session_set;
+	struct admin_rule admin;
+	struct gate *gate;
+
+	uint8_t root_key[EEDCAP_ROOT_KEY_SIZE];
+	bool custom_root;
+	char audience_text[CONTROL_AUDIENCES][ATTEST_AUDIENCE_MAX + 1];
+	const char *audiences[CONTROL_AUDIENCES];
+	size_t audience_n;
+
+	struct tunnel *tunnels; /* all that are open */
+	size_t tunnel_n, unattested_n, unattested_max;
+	uint64_t last_id; /* of tunnels and requests */
+
+	struct refusal refusals[CONTROL_REFUSALS]; /* a ring */
+	uint64_t refused_n, strangers_n;
+	uint64_t quiet_ms, quiet_n, quiet_dropped; /* the limit on lines about strangers */
+
+	struct net_timer sweep, grace;
+	uint64_t drain_until_ms;
+	bool draining, cut, store_broken;
+};
+
+struct registry_now control_now(const struct control *c);
+
+/* The key to judge quotes by: NULL for Intel's. */
+const uint8_t *control_root(const struct control *c);
+
+/* Say whether a line about a stranger may be logged now: at most some a second, so that nobody
+ * fills the disk; how many were left out is told with the next. */
+bool control_may_log(struct control *c);
+
+/* Note a refused attempt for dashboard and log. `proven`: the quote was authentic, so that it goes
+ * to the audit trail too; a stranger's word writes nothing to disk. */
+void control_refused(struct control *c, const struct attest_identity *id, const char *peer,
+    const struct err *why, bool proven);
+
+/* Fill an audit row. */
+void control_audit_row(const struct control *c, struct audit_row *row, const char *event,
+    const char *app_name, const char *agent_id, const char *reason, const char *detail);
+
+/* Append to the audit trail; a failure is logged. */
+void control_audit(struct control *c, const char *event, const char *app_name, const char *agent_id,
+    const char *reason, const char *detail);
+
+/* The address that budgets count: the TCP peer, or behind EE_TRUSTED_PROXIES the rightmost
+ * X-Forwarded-For entry that is none of them. */
+#define CONTROL_PEER_MAX 64
+const char *control_client(
+    const struct control *c, const struct http_req *r, char dst[static CONTROL_PEER_MAX]);
+
+#endif

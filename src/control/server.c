@@ -1,0 +1,433 @@
+#include "control/server.h"
+
+#include "control/api.h"
+#include "control/relay.h"
+#include "os/daemon.h"
+#include "os/file.h"
+#include "store/sqlite.h"
+#include "wire/url.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#define SWEEP_EVERY_MS 30000
+#define DRAIN_LOOK_MS  50
+/* For the last bytes of answers that were given. */
+#define FLUSH_MS    100
+#define ROOT_CA_MAX 65536
+
+/* --- start --- */
+
+static bool
+load_root(struct control *c, struct err *e)
+{
+	struct eedcap_error d = {0};
+	struct buf b;
+	bool ok;
+
+	if (!c->set->dcap_root_ca)
+		return true;
+	buf_init(&b, ROOT_CA_MAX);
+	ok = file_read(c->set->dcap_root_ca, ROOT_CA_MAX, &b, e);
+	if (ok && !eedcap_root_key(b.p, b.n, c->root_key, &d))
+		ok = err_set(e, ERR_USAGE, REASON_BAD_SETTING, "EE_DCAP_ROOT_CA: %s", d.detail);
+	buf_fini(&b);
+	c->custom_root = ok;
+	return ok;
+}
+
+static bool
+add_audience(struct control *c, struct span text, struct err *e)
+{
+	char origin[URL_ORIGIN_MAX];
+	struct url u;
+	size_t n = c->audience_n;
+
+	if (!url_parse(&u, text, e))
+		return false;
+	url_origin(&u, origin);
+	if (n == CONTROL_AUDIENCES
+	    || !span_cstr(span_str(origin), c->audience_text[n], sizeof c->audience_text[n]))
+		return err_set(e, ERR_USAGE, REASON_BAD_SETTING,
+		    "EE_PUBLIC_URL: more than %d origins, or one too long", CONTROL_AUDIENCES);
+	c->audiences[n] = c->audience_text[n];
+	c->audience_n++;
+	return true;
+}
+
+/* Never taken from a request: what a quote is bound to is the operator's word. */
+static bool
+set_audiences(struct control *c, struct err *e)
+{
+	static const char *const local[] = {"127.0.0.1", "localhost", "[::1]"};
+	struct span rest = span_str(c->set->public_url), one;
+	char text[64];
+
+	if (c->set->public_url) {
+		while (list_next(&rest, &one))
+			if (one.n && !add_audience(c, one, e))
+				return false;
+		return true;
+	}
+	for (size_t i = 0; i < sizeof local / sizeof local[0]; i++) {
+		(void)snprintf(
+		    text, sizeof text, "http://%s:%u", local[i], http_server_port(c->http));
+		if (!add_audience(c, span_str(text), e))
+			return false;
+	}
+	return true;
+}
+
+static void
+on_wake(void *ctx)
+{
+	struct control *c = ctx;
+
+	if (c->store)
+		store_poll(c->store);
+}
+
+static void
+wake_from_store(void *ctx)
+{
+	wake_send(ctx);
+}
+
+static bool
+load_app(void *ctx, const struct app_row *row, struct err *e)
+{
+	return registry_load_app(((struct control *)ctx)->registry, row, e);
+}
+
+static bool
+load_pin(void *ctx, const struct pin_row *row, struct err *e)
+{
+	return registry_load_pin(((struct control *)ctx)->registry, row, e);
+}
+
+static bool
+open_registry(struct control *c, struct err *e)
+{
+	struct store_loader to = {.app = load_app, .pin = load_pin, .ctx = c};
+
+	c->registry_set = (struct registry_settings){.ttl_s = c->set->registration_ttl_days * 86400,
+	    .warn_s = c->set->registration_warn_days * 86400,
+	    .health_timeout_s = (uint32_t)c->set->health_timeout_sec};
+	networks_default(&c->nets);
+	c->wake = wake_new(c->loop, on_wake, c, e);
+	return c->wake && registry_new(&c->registry, &c->registry_set, &c->nets, e)
+	       && store_sqlite_open(&c->store, c->set->db_path, wake_from_store, c->wake, e)
+	       && store_load(c->store, &to, e);
+}
+
+static bool
+open_clients(struct control *c, struct err *e)
+{
+	struct collateral_opts col = {.url = c->set->pccs_url, .root_key = control_root(c)};
+	struct release_opts rel = {.api_url = c->set->github_api_url,
+	    .token = c->set->github_token,
+	    .owners = c->set->github_owners,
+	    .asset = c->set->allowlist_asset};
+
+	c->fetcher = fetcher_new(c->loop, NULL, e);
+	if (!c->fetcher)
+		return false;
+	c->collateral = collateral_client_new(c->loop, c->fetcher, c->env, &col, e);
+	if (!c->collateral)
+		return false;
+	c->release = release_client_new(c->loop, c->fetcher, c->env, &rel, e);
+	return c->release != NULL;
+}
+
+static uint32_t
+descriptors(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur == RLIM_INFINITY)
+		return 65536;
+	return r.rlim_cur > 1u << 24 ? 1u << 24 : (uint32_t)r.rlim_cur;
+}
+
+/* A drained listener frees itself with its last connection. */
+static void
+on_http_gone(struct http_server *server, void *ctx)
+{
+	((struct control *)ctx)->http = NULL;
+}
+
+static void
+on_front_gone(void *ctx)
+{
+	((struct control *)ctx)->front = NULL;
+}
+
+static const struct http_server_ops http_ops = {
+    .on_request = api_on_request, .on_refused = api_on_refused, .on_close = on_http_gone};
+
+static bool
+open_http(struct control *c, struct err *e)
+{
+	uint32_t n = descriptors();
+	struct http_server_opts o = {.listen = {.address = c->set->control_bind,
+					 .port = c->set->control_port,
+					 /* The rest is for fetches, the front and the database. */
+					 .max_streams = n - n / 4}};
+
+	if (c->set->tls_cert) {
+		c->tls = tls_ctx_server(c->set->tls_cert, c->set->tls_key, e);
+		if (!c->tls)
+			return false;
+		o.listen.tls = c->tls;
+	}
+	c->unattested_max = n / 10 < 16 ? 16 : n / 10;
+	c->http = http_server_open(c->loop, &o, &http_ops, c, e);
+	return c->http != NULL;
+}
+
+static struct exchange *
+open_exchange(void *ctx, struct span app, const struct exchange_request *rq,
+    const struct exchange_events *events, void *events_ctx, struct err *e)
+{
+	return relay_open(ctx, app, rq, events, events_ctx, e);
+}
+
+static const struct front_ops front_ops = {.open = open_exchange, .on_close = on_front_gone};
+
+static bool
+open_front(struct control *c, struct err *e)
+{
+	struct front_opts o = {.name = CONTROL_NAME,
+	    .bind = c->set->proxy_bind,
+	    .port = c->set->proxy_port,
+	    .rules = {c->set->proxy_domain, c->set->proxy_trusted},
+	    .timeout_ms = (uint64_t)c->set->proxy_timeout_sec * 1000,
+	    .token = c->set->proxy_token};
+
+	c->front = front_open(c->loop, c->env, &o, &front_ops, c, e);
+	return c->front != NULL;
+}
+
+static bool
+open_gate(struct control *c, struct err *e)
+{
+	uint8_t key[16];
+	uint32_t rate = (uint32_t)c->set->admission_rate;
+
+	env_random(c->env, key, sizeof key);
+	c->gate = gate_new(rate, rate * 10, key);
+	admin_rule_init(&c->admin, c->set->admin_token, c->set->public_url);
+	c->session_set = (struct session_settings){
+	    .interval_s = (uint32_t)c->set->attest_interval_sec,
+	    .deadline_s = (uint32_t)c->set->attest_deadline_sec,
+	    .verify_s = (uint32_t)c->set->verify_timeout_sec};
+	return c->gate || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "gate");
+}
+
+/* --- while it runs --- */
+
+static void
+mark_swept(void *ctx, void *session, bool expired)
+{
+	struct tunnel *t = session;
+
+	t->swept = expired ? TUNNEL_EXPIRED : TUNNEL_EXPIRING;
+}
+
+/* Two passes: what a session does at its end changes what the sweep walks over. */
+static void
+on_sweep(void *ctx)
+{
+	struct control *c = ctx;
+
+	registry_sweep(c->registry, env_now_s(c->env), mark_swept, NULL);
+	for (struct tunnel *t = c->tunnels; t; t = t->next) {
+		enum tunnel_swept swept = t->swept;
+
+		t->swept = TUNNEL_FRESH;
+		if (swept == TUNNEL_EXPIRED)
+			tunnel_event(t, SESSION_EV_EXPIRED);
+		else if (swept == TUNNEL_EXPIRING)
+			tunnel_warn(t);
+	}
+}
+
+/* --- stop --- */
+
+static void
+cut_tunnels(struct control *c)
+{
+	log_event(&c->env->log, LOG_WARN, "grace_over", NULL);
+	c->cut = true;
+	for (struct tunnel *t = c->tunnels; t; t = t->next) {
+		tunnel_event(t, SESSION_EV_DRAIN);
+		ws_conn_abort(t->ws, NULL);
+	}
+}
+
+static void
+on_flushed(void *ctx)
+{
+	struct control *c = ctx;
+
+	net_loop_stop(c->loop);
+}
+
+/* Requests go first, then their tunnels, then the listeners: until the end visitors and nginx are
+ * told `draining` and not left before a closed door. */
+static void
+on_drain_look(void *ctx)
+{
+	struct control *c = ctx;
+	bool over = env_now_ms(c->env) >= c->drain_until_ms;
+
+	if (!over)
+		for (struct tunnel *t = c->tunnels; t; t = t->next)
+			if (v1_in_flight(t->v1) == 0)
+				tunnel_event(t, SESSION_EV_DRAIN);
+	if (over && c->tunnels && !c->cut)
+		cut_tunnels(c);
+	if (c->tunnels || (!over && c->front && !front_is_idle(c->front)))
+		return;
+	if (c->http)
+		http_server_drain(c->http);
+	if (c->front)
+		front_drain(c->front);
+	net_timer_start(c->loop, &c->grace, FLUSH_MS, on_flushed, c);
+}
+
+/* A second signal does not wait. */
+static void
+on_signal(struct net_loop *l, int signo, void *ctx)
+{
+	struct control *c = ctx;
+	uint64_t now = env_now_ms(c->env);
+
+	if (c->draining) {
+		c->drain_until_ms = now;
+		return;
+	}
+	c->draining = true;
+	c->drain_until_ms = now + (uint64_t)c->set->grace_sec * 1000;
+	log_event(&c->env->log, LOG_INFO, "stopping", "signal",
+	    signo == SIGINT ? "SIGINT" : "SIGTERM", NULL);
+	daemon_notify("STOPPING=1");
+	tunnels_drain(c);
+	net_timer_repeat(l, &c->grace, DRAIN_LOOK_MS, on_drain_look, c);
+}
+
+static bool
+open_signals(struct control *c, struct err *e)
+{
+	return net_loop_on_signal(c->loop, SIGTERM, on_signal, c, e)
+	       && net_loop_on_signal(c->loop, SIGINT, on_signal, c, e);
+}
+
+static void
+announce(const struct control *c)
+{
+	struct log *log = &c->env->log;
+	struct log_line b;
+
+	log_begin(&b, "started");
+	log_str(&b, "version", CONTROL_VERSION);
+	log_str(&b, "bind", c->set->control_bind);
+	log_int(&b, "port", http_server_port(c->http));
+	log_int(&b, "proxy_port", front_port(c->front));
+	log_str(&b, "audience", c->audiences[0]);
+	log_str(&b, "db", c->set->db_path);
+	log_int(&b, "apps", (int64_t)registry_count(c->registry));
+	log_int(&b, "tunnels_unattested_max", (int64_t)c->unattested_max);
+	log_end(log, LOG_INFO, &b);
+	if (c->custom_root)
+		log_event(log, LOG_WARN, "custom_trust_root", "file", c->set->dcap_root_ca, "hint",
+		    "QUOTES ARE NOT CHECKED AGAINST INTEL'S ROOT; attested proves nothing about "
+		    "real hardware. Unset EE_DCAP_ROOT_CA outside of simulations",
+		    NULL);
+	if (!c->admin.has_token)
+		log_event(log, LOG_WARN, "no_admin_token", "hint",
+		    c->admin.public_is_local
+			? "admin routes and dashboard answer to this machine only, and to every "
+			  "program on it; set EE_ADMIN_TOKEN"
+			: "admin routes and dashboard answer to nobody; set EE_ADMIN_TOKEN",
+		    NULL);
+	if (!c->set->public_url)
+		log_event(log, LOG_WARN, "no_public_url", "hint",
+		    "agents can attest over loopback only; set EE_PUBLIC_URL to the origin that "
+		    "they dial",
+		    NULL);
+}
+
+/* What calls back while it closes goes before what it calls. */
+static void
+tear_down(struct control *c)
+{
+	net_timer_stop(&c->grace);
+	net_timer_stop(&c->sweep);
+	front_close(c->front);
+	if (c->http)
+		http_server_close(c->http);
+	for (struct tunnel *t = c->tunnels; t; t = t->next)
+		ws_conn_abort(t->ws, NULL);
+	if (c->loop && (c->http || c->front)) {
+		net_timer_start(c->loop, &c->grace, 1000, on_flushed, c);
+		while (c->tunnels && net_timer_is_running(&c->grace))
+			net_loop_run(c->loop);
+		net_timer_stop(&c->grace);
+	}
+	collateral_client_free(c->collateral);
+	release_client_free(c->release);
+	fetcher_close(c->fetcher);
+	/* The last commits; their calls find no tunnel any more. */
+	store_close(c->store);
+	c->store = NULL;
+	wake_close(c->wake);
+	net_loop_free(c->loop);
+	registry_free(c->registry);
+	gate_free(c->gate);
+	tls_ctx_free(c->tls);
+}
+
+static bool
+start(struct control *c, struct err *e)
+{
+	c->loop = net_loop_new(e);
+	if (!c->loop || !open_gate(c, e) || !load_root(c, e) || !open_signals(c, e)
+	    || !open_registry(c, e) || !open_clients(c, e) || !open_http(c, e)
+	    || !set_audiences(c, e) || !open_front(c, e))
+		return false;
+	net_timer_repeat(c->loop, &c->sweep, SWEEP_EVERY_MS, on_sweep, c);
+	return true;
+}
+
+int
+server_run(const struct settings *set, struct env *env)
+{
+	struct control *c = calloc(1, sizeof *c);
+	struct err e = {0};
+	int rc = 1;
+
+	if (!c) {
+		log_event(&env->log, LOG_ERROR, "no_memory", NULL);
+		return rc;
+	}
+	c->set = set;
+	c->env = env;
+	daemon_prepare(&env->log);
+	if (start(c, &e)) {
+		announce(c);
+		daemon_notify("READY=1");
+		net_loop_run(c->loop);
+		rc = 0;
+	} else {
+		log_failure(&env->log, LOG_ERROR, "cannot_start", &e, "hint",
+		    e.shown[0] ? e.shown : reason_todo(e.reason), NULL);
+	}
+	tear_down(c);
+	if (rc == 0)
+		log_event(&env->log, LOG_INFO, "stopped", NULL);
+	free(c);
+	return rc;
+}

@@ -1,0 +1,52 @@
+/* tunnel_endpoint.h - agents' tunnels: turns WebSocket messages into session events, and what the
+ * session says into messages, registry changes and closes. Owns each tunnel from the upgrade to
+ * the end of its connection. Judges no evidence (attest.h) and no state (core/session.h). */
+#ifndef CONTROL_TUNNEL_ENDPOINT_H
+#define CONTROL_TUNNEL_ENDPOINT_H
+
+#include "control/control.h"
+#include "tunnel/v1.h"
+#include "wire/message.h"
+
+struct attempt;
+
+/* What the registry's sweep found for a tunnel, until it is told. */
+enum tunnel_swept { TUNNEL_FRESH, TUNNEL_EXPIRING, TUNNEL_EXPIRED };
+
+struct tunnel {
+	struct control *c;
+	uint64_t id; /* never used twice, so that a late answer finds this tunnel or none */
+	struct ws_conn *ws;
+	struct session session;
+	struct v1 *v1;
+	struct replica *replica; /* while it is in the registry */
+	struct attempt *attempt; /* the verification that runs, else NULL */
+	struct net_timer due; /* the session's next deadline */
+	struct net_timer overdue; /* of requests in flight */
+	struct net_defer flush; /* sends requests that were opened in this round */
+	char channel[ATTEST_CHANNEL_MAX + 1]; /* hex of the TLS exporter, or "" */
+	char peer[CONTROL_PEER_MAX];
+	uint64_t admitted_n; /* how often it was admitted: tells a contest that it answered */
+	bool attested; /* once: it does not count as a stranger's any more */
+	bool pending; /* shown as such in the registry */
+	enum tunnel_swept swept;
+	bool gone; /* the connection has ended */
+	struct tunnel *next, *prev;
+};
+
+/* Answer GET /v1/tunnel: 101, or a refusal. */
+void tunnel_accept(struct control *c, struct http_req *r);
+
+/* Step the session and do what it says. `in` needs `ev` and what belongs to it; time and a nonce
+ * are filled in. The tunnel is still there afterwards. */
+void tunnel_step(struct tunnel *t, struct session_input *in);
+void tunnel_event(struct tunnel *t, enum session_event ev);
+void tunnel_challenge(struct tunnel *t, enum session_why why);
+
+/* Send status warning registration_expiring. */
+void tunnel_warn(struct tunnel *t);
+
+/* Tell every tunnel that the control plane stops. */
+void tunnels_drain(struct control *c);
+
+#endif

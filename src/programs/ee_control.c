@@ -1,0 +1,16 @@
+/* ee_control.c - the control plane's main: reads the settings and runs the server. */
+#include "control/server.h"
+#include "os/config.h"
+
+int
+main(int argc, char **argv)
+{
+	struct settings s;
+	struct env env;
+	int rc = config_start(PROGRAM_CONTROL, argc, argv, &s, &env);
+
+	if (rc < 0)
+		rc = server_run(&s, &env);
+	settings_fini(&s);
+	return rc;
+}
