@@ -81,10 +81,10 @@ run(struct running *p, const struct settings *s)
 		log_failure(&p->env.log, LOG_ERROR, "bad_settings", &e, NULL);
 		goto out;
 	}
-	rc = 1;
 	daemon_prepare(&p->env.log);
 	if (!start(p, &config, &e)) {
 		log_failure(&p->env.log, LOG_ERROR, "cannot_start", &e, NULL);
+		rc = e.reason == REASON_BAD_SETTING ? CONFIG_EXIT_USAGE : 1;
 		goto out;
 	}
 	announce(p, &config);
