@@ -5,6 +5,7 @@
 #include "net/fetch.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
+#include "net/test_cert.h"
 
 struct world {
 	struct net_loop *l;
@@ -203,6 +204,37 @@ static void
 stop_loop(void *ctx)
 {
 	net_loop_stop(ctx);
+}
+
+static void
+test_fetch_over_tls(void **state)
+{
+	struct err e = {0};
+	struct http_server_opts o = {.listen = {.address = "127.0.0.1"}};
+	struct fetch_request q = {.timeout_ms = 3000};
+	struct fetcher *knows;
+	struct world w;
+	char url[64];
+
+	world_init(&w);
+	o.listen.tls = tls_ctx_server(cert_path, key_path, &e);
+	http_server_close(w.server);
+	w.server = http_server_open(w.l, &o, &server_ops, &w, &e);
+	knows = fetcher_new(w.l, cert_path, &e);
+	snprintf(url, sizeof url, "https://localhost:%u/", http_server_port(w.server));
+	q.url = url;
+	assert_non_null(fetch_start(knows, &q, on_fetched, &w, &e));
+	net_loop_run(w.l);
+	assert_int_equal(w.status, 200);
+	assert_true(span_is(buf_span(&w.got), "hello"));
+	/* nobody has told this one of the CA */
+	assert_non_null(fetch_start(w.fetcher, &q, on_fetched, &w, &e));
+	net_loop_run(w.l);
+	assert_int_equal(w.done, 2);
+	assert_int_equal(w.status, 0);
+	assert_int_equal(w.why.reason, REASON_FETCH_FAILED);
+	world_fini(&w);
+	tls_ctx_free(o.listen.tls);
 }
 
 static void
@@ -496,11 +528,12 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_fetch),
+	    cmocka_unit_test(test_fetch_over_tls),
 	    cmocka_unit_test(test_fetch_refusals_and_cancel),
 	    cmocka_unit_test(test_exchange),
 	    cmocka_unit_test(test_exchange_failures),
 	    cmocka_unit_test(test_exchange_answers),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_cert, drop_cert);
 }

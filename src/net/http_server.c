@@ -117,6 +117,12 @@ on_conn_timer(void *ctx)
 
 	if (c->stopped)
 		return;
+	if (!c->req && stream_queued(c->stream) > 0 && stream_taken(c->stream) != c->taken) {
+		/* The last answer is still being read. */
+		c->taken = stream_taken(c->stream);
+		conn_set_timer(c, s->idle_ms);
+		return;
+	}
 	if (!c->req) {
 		/* RFC 9110 section 15.5.9: 408 only to one that has begun to ask. */
 		if (c->in.n > 0) {

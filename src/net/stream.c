@@ -355,10 +355,15 @@ on_finish_late(void *ctx)
 {
 	struct stream *s = ctx;
 
-	if (s->ended)
+	if (s->ended) {
 		stream_close(s, NULL);
-	else
+	} else if (stream_taken(s) != s->finish_taken) {
+		/* Slow, but it reads. */
+		s->finish_taken = stream_taken(s);
+		net_timer_start(s->loop, &s->timer, STREAM_FINISH_MS, on_finish_late, s);
+	} else {
 		stream_fail(s, ERR_IO, REASON_QUEUE_FULL, "the peer did not read to the end");
+	}
 }
 
 void
@@ -380,6 +385,7 @@ stream_finish(struct stream *s)
 		return;
 	}
 	s->finishing = true;
+	s->finish_taken = stream_taken(s);
 	net_timer_start(
 	    s->loop, &s->timer, s->ended ? STREAM_LINGER_MS : STREAM_FINISH_MS, on_finish_late, s);
 	stream_end(s);

@@ -177,7 +177,7 @@ static bool
 dial_tcp(struct stream *s, const char *host, uint16_t port, struct err *e)
 {
 	struct stream_dialling *d = s->dialling;
-	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	char service[8];
 	int rc;
 

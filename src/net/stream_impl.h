@@ -31,6 +31,7 @@ struct stream {
 	struct buf plain; /* what was written and not yet handed on */
 	struct buf cipher; /* TLS: records not yet handed on */
 	uint64_t handed; /* bytes given to libuv so far */
+	uint64_t finish_taken; /* stream_taken when a finish was last looked at */
 	size_t flying; /* bytes that the system has not taken yet */
 	size_t high, max;
 	char peer[46];

@@ -4,6 +4,7 @@
 
 #include "base/test.h"
 #include "net/http_server.h"
+#include "net/test_cert.h"
 #include "wire/ws.h"
 
 struct world {
@@ -185,9 +186,9 @@ time_out(void *ctx)
 }
 
 static void
-world_init(struct world *w)
+world_init_tls(struct world *w, struct tls_ctx *tls)
 {
-	struct http_server_opts o = {.listen = {.address = "127.0.0.1"}};
+	struct http_server_opts o = {.listen = {.address = "127.0.0.1", .tls = tls}};
 
 	memset(w, 0, sizeof *w);
 	buf_init(&w->got_client, 64u << 20);
@@ -198,6 +199,12 @@ world_init(struct world *w)
 	w->http = http_server_open(w->l, &o, &http_ops, w, &w->e);
 	assert_non_null(w->http);
 	net_timer_start(w->l, &w->stop, 5000, time_out, w);
+}
+
+static void
+world_init(struct world *w)
+{
+	world_init_tls(w, NULL);
 }
 
 static void
@@ -246,6 +253,32 @@ test_echo(void **state)
 		assert_int_equal(w.client_closed, 1);
 		world_fini(&w);
 	}
+}
+
+static void
+test_echo_over_tls(void **state)
+{
+	struct err e = {0};
+	struct tls_ctx *server = tls_ctx_server(cert_path, key_path, &e);
+	struct ws_dial d = {.tls = tls_ctx_client(cert_path, &e), .timeout_ms = 2000};
+	struct world w;
+	char url[64];
+
+	world_init_tls(&w, server);
+	w.echo = true;
+	for (int i = 0; i < 200000; i++)
+		buf_add_u8(&w.sent, (uint8_t)('a' + i % 26));
+	snprintf(url, sizeof url, "wss://localhost:%u/tunnel", http_server_port(w.http));
+	d.url = url;
+	w.client = ws_conn_dial(w.l, &d, &w.client_opts, &client_ops, &w, &w.e);
+	assert_non_null(w.client);
+	net_loop_run(w.l);
+	assert_true(span_eq(buf_span(&w.got_client), buf_span(&w.sent)));
+	assert_int_equal(w.client_code, 1000);
+	assert_int_equal(w.server_code, 1000);
+	world_fini(&w);
+	tls_ctx_free(server);
+	tls_ctx_free(d.tls);
 }
 
 static void
@@ -518,6 +551,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_echo),
+	    cmocka_unit_test(test_echo_over_tls),
 	    cmocka_unit_test(test_server_closes),
 	    cmocka_unit_test(test_flood_and_drain),
 	    cmocka_unit_test(test_refused_upgrades),
@@ -528,5 +562,5 @@ main(void)
 	    cmocka_unit_test(test_pings_keep_alive_then_abort),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_cert, drop_cert);
 }
