@@ -23,7 +23,9 @@ print_help(FILE *f)
 {
 	fputs("eectl - admin and offline tool of Easy Enclave\n\n"
 	      "Examples:\n"
-	      "  eectl explain measurement_mismatch:mrtd\n\n"
+	      "  eectl explain measurement_mismatch:mrtd\n"
+	      "  eectl quote quote.bin\n"
+	      "  eectl verify --quote quote.bin --collateral collateral.json\n\n"
 	      "Usage: eectl COMMAND [ARGUMENTS]; eectl COMMAND --help\n\n"
 	      "Commands:\n",
 	    f);
