@@ -1,0 +1,187 @@
+"""eectl verify and eectl quote against recorded quotes and collateral. The vectors lie outside the
+repository (their licences differ); EE_VECTORS says where. Where they are absent every case counts
+as skipped, and the unit tests' own platform stands alone."""
+import json
+import os
+import pathlib
+import random
+import subprocess
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+EECTL = pathlib.Path(os.environ.get("EE_BUILD", TOP / "build")) / "src" / "programs" / "eectl"
+VECTORS = pathlib.Path(os.environ.get("EE_VECTORS", TOP.parent / "shared" / "vectors"))
+ENV = {"LANG": "C.UTF-8", "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99", "ASAN_OPTIONS": "exitcode=99"}
+REFUSALS = (2, 3, 4, 5, 6)
+EXPECTED = {"genuine": 117, "mutated": 171, "synthetic": 235, "parse": 14}
+
+
+def cases(kind):
+    """The cases of a kind; as many skipped ones where the vectors are absent."""
+    if not VECTORS.is_dir():
+        skip = pytest.mark.skip(reason="no vectors: set EE_VECTORS")
+        return [pytest.param(None, id=f"{kind}-{i}", marks=skip) for i in range(EXPECTED[kind])]
+    if kind == "mutated":
+        found = json.loads((VECTORS / "mutated" / "mutations.json").read_text())["cases"]
+        return [pytest.param(c, id=c["id"]) for c in found]
+    return [pytest.param(d, id=d.name) for d in sorted((VECTORS / kind).iterdir()) if d.is_dir()]
+
+
+def read_meta(folder):
+    return json.loads((folder / "meta.json").read_text())
+
+
+def verify(quote, collateral, at, *flags):
+    """Run eectl verify; give its exit code and its answer, which must agree with one another."""
+    done = subprocess.run(
+        [EECTL, "verify", "--quote", quote, "--collateral", collateral, "--at", str(at), "--json", *flags],
+        env=ENV, capture_output=True, text=True, timeout=60)
+    assert done.returncode in (0, *REFUSALS), done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["accepted"] == (done.returncode == 0)
+    assert (answer["reason"] == "ok") == answer["accepted"]
+    if not answer["authentic"]:
+        assert not answer.get("registers") and not answer.get("status"), "an unproven claim is shown"
+    return done.returncode, answer
+
+
+@pytest.mark.parametrize("folder", cases("genuine"))
+def test_genuine(folder):
+    meta = read_meta(folder)
+    want, window = meta["expected"], meta["valid_window"]
+    files = folder / "quote.bin", folder / "collateral.json"
+    debug = ["--allow-debug"] if want["debug"] else []
+    code, answer = verify(*files, meta["verification_time"], "--accept", "any", *debug)
+    if want["status"] is None or want.get("error"):
+        assert code in (3, 5)
+        return
+    assert code == 0, answer
+    assert answer["status"] == want["status"]
+    assert answer["advisory_ids"] == want["advisory_ids_sorted_unique"]
+    assert answer["tcb_date"] == want["tcb_date"]
+    assert answer["platform_status"] == want["platform_status"]
+    assert answer["qe_status"] == want["qe_status"]
+    assert answer["module_status"] == want["tdx_module_status"]
+    default, _ = verify(*files, meta["verification_time"], *debug)
+    assert default == (0 if want["status"] == "UpToDate" else 5)
+    if want["debug"]:
+        assert verify(*files, meta["verification_time"], "--accept", "any")[0] == 6
+    for at, edge in ((window["from_"], 0), (window["until"], 0), (window["from_"] - 1, 4), (window["until"] + 1, 4)):
+        assert verify(*files, at, "--accept", "any", *debug)[0] == edge, at
+
+
+@pytest.mark.parametrize("folder", cases("synthetic"))
+def test_synthetic(folder):
+    meta = read_meta(folder)
+    want = meta["recommended"]
+    code, answer = verify(folder / "quote.bin", folder / "collateral.json", meta["verification_time"],
+                          "--root-ca", VECTORS / "synthetic" / "root_ca.der", "--accept", "any", "--allow-debug")
+    if want["verdict"] == "either" or want["needs_policy_opt_in"] not in (None, "debug"):
+        return
+    assert (code == 0) == (want["verdict"] == "accept"), answer
+    if code == 0 and want["status"]:
+        assert answer["status"] == want["status"]
+    if code == 0 and want["advisory_ids_sorted_unique"] is not None:
+        assert answer["advisory_ids"] == want["advisory_ids_sorted_unique"]
+
+
+def mutate(case, quote, collateral):
+    for op in case["ops"]:
+        where, what = op["target"], op["op"]
+        if where == "quote" and what == "xor":
+            quote[op["offset"]] ^= op["value"]
+        elif where == "quote" and what == "set":
+            new = bytes.fromhex(op["hex"])
+            quote[op["offset"]:op["offset"] + len(new)] = new
+        elif where == "quote" and what == "append":
+            quote.extend(bytes.fromhex(op["hex"]))
+        elif where == "quote" and what == "truncate":
+            del quote[op["len"]:]
+        elif what == "set":
+            collateral[op["field"]] = op["value"]
+        else:
+            assert what == "xorhex", op
+            part = bytearray.fromhex(collateral[op["field"]])
+            part[op["offset"]] ^= op["value"]
+            collateral[op["field"]] = part.hex()
+
+
+@pytest.mark.parametrize("case", cases("mutated"))
+def test_mutated(case, tmp_path):
+    base = VECTORS / "genuine" / case["base"]
+    quote = bytearray((base / "quote.bin").read_bytes())
+    collateral = json.loads((base / "collateral.json").read_text())
+    mutate(case, quote, collateral)
+    (tmp_path / "q").write_bytes(quote)
+    (tmp_path / "c").write_text(json.dumps(collateral))
+    code, answer = verify(tmp_path / "q", tmp_path / "c", case["verification_time"], "--accept", "any", "--allow-debug")
+    if case["recommended"] != "either":
+        assert (code == 0) == (case["recommended"] == "accept"), (case["description"], answer)
+
+
+@pytest.mark.parametrize("folder", cases("parse"))
+def test_parse(folder):
+    want = json.loads((folder / "expected.json").read_text())
+    done = subprocess.run([EECTL, "quote", "-o", "json", folder / "quote.bin"], env=ENV, capture_output=True,
+                          text=True, timeout=60)
+    assert done.returncode == (0 if want["parse_ok"] else 2), done.stderr
+    if not want["parse_ok"]:
+        return
+    shown, fields = json.loads(done.stdout), want["fields"]
+    assert shown["quote_version"] == fields["version"]
+    assert shown["body_type"] == fields["body_type"]
+    assert shown["trailing_bytes"] == fields["trailing_bytes"]
+    assert shown["qe_vendor_id"] == fields["qe_vendor_id"]
+    assert shown["user_data"] == fields["user_data"]
+    for value in fields["report"].values():
+        if isinstance(value, str) and len(value) >= 64 and value.strip("0"):
+            assert value.lower() in done.stdout
+
+
+def test_spellings_of_a_quote(tmp_path):
+    """Binary, hex and base64 of one quote give one answer."""
+    if not VECTORS.is_dir():
+        pytest.skip("no vectors: set EE_VECTORS")
+    import base64
+    raw = (sorted((VECTORS / "genuine").iterdir())[0] / "quote.bin").read_bytes()
+    answers = set()
+    for text in (raw, raw.hex().encode() + b"\n", raw.hex().upper().encode(), base64.encodebytes(raw)):
+        (tmp_path / "q").write_bytes(text)
+        answers.add(subprocess.run([EECTL, "quote", tmp_path / "q"], env=ENV, capture_output=True, check=True).stdout)
+    assert len(answers) == 1
+
+
+@pytest.mark.parametrize("kind", ["sgx3", "tdx4", "tdx5"])
+def test_no_flipped_bit_changes_a_verdict(kind, tmp_path):
+    """A flipped bit is refused, or lies where nothing is read (white space and text of the PEM
+    chain, padding) and changes nothing."""
+    if not VECTORS.is_dir():
+        pytest.skip("no vectors: set EE_VECTORS")
+    folder = next(d for d in sorted((VECTORS / "genuine").iterdir()) if d.name.startswith(kind) and "-UpToDate-" in d.name)
+    at = read_meta(folder)["verification_time"]
+    raw = (folder / "quote.bin").read_bytes()
+    flags = "--accept", "any", "--allow-debug"
+    code, honest = verify(folder / "quote.bin", folder / "collateral.json", at, *flags)
+    assert code == 0
+    honest.pop("trailing_bytes")
+    chance = random.Random(1)
+    for offset in [*range(0, 48, 7), *chance.sample(range(len(raw)), 120)]:
+        quote = bytearray(raw)
+        quote[offset] ^= 1 << chance.randrange(8)
+        (tmp_path / "q").write_bytes(quote)
+        code, answer = verify(tmp_path / "q", folder / "collateral.json", at, *flags)
+        if code == 0:
+            answer.pop("trailing_bytes")
+            assert answer == honest, offset
+            assert offset > 1000, "a signed byte was flipped"
+
+
+def test_usage():
+    for args in ([], ["--quote", "x"], ["--quote", "x", "--collateral", "/nonexistent"], ["--bogus"],
+                 ["--quote", "x", "--collateral", "y", "--at", "soon"],
+                 ["--quote", "x", "--collateral", "y", "--accept", "Revoked"]):
+        done = subprocess.run([EECTL, "verify", *args], env=ENV, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 1 and done.stderr and not done.stdout
+    done = subprocess.run([EECTL, "verify", "--help"], env=ENV, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and all(len(line) <= 80 for line in done.stdout.splitlines())
