@@ -46,6 +46,7 @@ ws_conn_free(struct ws_conn *w)
 	buf_fini(&w->message);
 	buf_fini(&w->held);
 	free(w->dial);
+	free(w->end);
 	free(w);
 }
 
@@ -147,17 +148,28 @@ on_timer(void *ctx)
 	ws_conn_abort(w, &e);
 }
 
+/* Keep what on_close will say; the first of each stands. Without memory it says less. */
+static void
+note_end(struct ws_conn *w, struct span reason, const struct err *why)
+{
+	if (!w->end && !(w->end = calloc(1, sizeof *w->end)))
+		return;
+	if (why && w->end->why.code == ERR_NONE)
+		w->end->why = *why;
+	if (w->end->reason_n > 0 || reason.n == 0)
+		return;
+	reason = span_first(reason, sizeof w->end->reason);
+	w->end->reason_n = (uint8_t)reason.n;
+	memcpy(w->end->reason, reason.p, reason.n);
+}
+
 /* Enter the last state but the end: the close frames are exchanged, or never will be. */
 static void
 finish(struct ws_conn *w, uint16_t code, struct span reason, const struct err *why)
 {
 	w->state = WS_DONE;
 	w->code = code;
-	w->reason_n = (uint8_t)(reason.n < sizeof w->reason ? reason.n : sizeof w->reason);
-	if (w->reason_n > 0)
-		memcpy(w->reason, reason.p, w->reason_n);
-	if (why)
-		w->why = *why;
+	note_end(w, reason, why);
 	net_timer_stop(&w->timer);
 	stream_finish(w->stream);
 }
@@ -178,7 +190,7 @@ static void
 on_close_frame(struct ws_conn *w, const struct ws_event *ev)
 {
 	if (w->state == WS_CLOSING) {
-		finish(w, w->code, span_of(w->reason, w->reason_n), NULL);
+		finish(w, w->code, span_of(NULL, 0), NULL);
 		return;
 	}
 	/* Section 5.5.1: answer with the same code. */
@@ -351,13 +363,21 @@ ws_conn_on_close(struct stream *s, const struct err *why, void *ctx)
 {
 	struct ws_conn *w = ctx;
 	bool shaken = w->state == WS_DONE && w->code != 0;
+	struct span reason = span_of(NULL, 0);
+	static const struct err none;
 
+	if (shaken)
+		why = &none; /* how the descriptor ended after that does not matter */
+	else
+		note_end(w, reason, why);
+	if (w->end) {
+		why = &w->end->why;
+		if (shaken)
+			reason = span_of(w->end->reason, w->end->reason_n);
+	}
 	w->state = WS_DONE;
-	if (w->why.code == ERR_NONE && !shaken)
-		w->why = *why;
 	net_timer_stop(&w->timer);
-	w->ops->on_close(w, shaken ? w->code : 1006, span_of(w->reason, shaken ? w->reason_n : 0),
-	    &w->why, w->ctx);
+	w->ops->on_close(w, shaken ? w->code : 1006, reason, why, w->ctx);
 	ws_conn_free(w);
 }
 
@@ -446,10 +466,7 @@ ws_conn_close(struct ws_conn *w, uint16_t code, struct span reason)
 	send_close(w, code, reason);
 	w->state = WS_CLOSING;
 	w->code = code;
-	reason = span_first(reason, sizeof w->reason);
-	w->reason_n = (uint8_t)reason.n;
-	if (reason.n > 0)
-		memcpy(w->reason, reason.p, reason.n);
+	note_end(w, reason, NULL);
 	/* The peer's close frame has to be read. */
 	ws_conn_resume(w);
 	net_timer_start(w->loop, &w->timer, w->close_deadline_ms, on_timer, w);
@@ -462,8 +479,7 @@ ws_conn_abort(struct ws_conn *w, const struct err *why)
 		return;
 	w->state = WS_DONE;
 	w->code = 0;
-	if (why)
-		w->why = *why;
+	note_end(w, span_of(NULL, 0), why);
 	net_timer_stop(&w->timer);
 	stream_close(w->stream, why);
 }

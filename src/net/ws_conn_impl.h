@@ -14,6 +14,12 @@ enum ws_state {
 	WS_DONE /* nothing is sent or handed on any more */
 };
 
+/* How a connection ended; made when it does, since most of them idle for days. */
+struct ws_end {
+	struct err why;
+	uint8_t reason[123], reason_n;
+};
+
 struct ws_conn {
 	struct stream *stream;
 	struct net_loop *loop;
@@ -25,11 +31,10 @@ struct ws_conn {
 	struct net_timer timer; /* ping, closing handshake, or dial */
 	struct net_defer more;
 	struct ws_dialling *dial;
-	struct err why;
+	struct ws_end *end; /* NULL until there is something to say */
 	uint64_t ping_every_ms, ping_deadline_ms, close_deadline_ms;
 	size_t max;
 	uint16_t code; /* 0: no closing handshake */
-	uint8_t reason[123], reason_n;
 	enum ws_role role;
 	enum ws_state state;
 	bool paused, pinging, heard, queue_set;
