@@ -1,12 +1,8 @@
 #include "base/ip.h"
 
-static const uint8_t v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+#include "base/ascii.h"
 
-static bool
-is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
+static const uint8_t v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 /* A decimal number without leading zeros, at most max; moves s behind it. */
 static bool
@@ -15,7 +11,7 @@ take_number(struct span *s, unsigned max, unsigned *out)
 	unsigned v = 0;
 	size_t i = 0;
 
-	while (i < s->n && i < 3 && is_digit(s->p[i]))
+	while (i < s->n && i < 3 && ascii_is_digit(s->p[i]))
 		v = v * 10 + (unsigned)(s->p[i++] - '0');
 	if (i == 0 || (i > 1 && s->p[0] == '0') || v > max)
 		return false;
@@ -42,15 +38,6 @@ parse_v4(struct span s, uint8_t ip[static 4])
 	return s.n == 0;
 }
 
-static int
-hex_value(uint8_t c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* One to four hex digits; moves s behind them. */
 static bool
 take_group(struct span *s, uint16_t *out)
@@ -58,8 +45,8 @@ take_group(struct span *s, uint16_t *out)
 	unsigned v = 0;
 	size_t i = 0;
 
-	for (; i < s->n && i < 4 && hex_value(s->p[i]) >= 0; i++)
-		v = v << 4 | (unsigned)hex_value(s->p[i]);
+	for (; i < s->n && i < 4 && ascii_hex(s->p[i]) >= 0; i++)
+		v = v << 4 | (unsigned)ascii_hex(s->p[i]);
 	*s = span_from(*s, i);
 	*out = (uint16_t)v;
 	return i > 0;

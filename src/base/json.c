@@ -1,5 +1,7 @@
 #include "base/json.h"
 
+#include "base/ascii.h"
+#include "base/json_text.h"
 #include "base/utf8.h"
 #include <assert.h>
 #include <stdlib.h>
@@ -42,39 +44,6 @@ skip_space(struct parser *p)
 		p->i++;
 }
 
-static bool
-is_digit(uint8_t c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static int
-hex_value(uint8_t c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c = ascii_lower(c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The four hex digits at offset i; -1 where they are not. */
-static int32_t
-hex4(struct span s, size_t i)
-{
-	int32_t v = 0;
-
-	if (s.n < 4 || i > s.n - 4)
-		return -1;
-	for (size_t k = 0; k < 4; k++) {
-		int d = hex_value(s.p[i + k]);
-
-		if (d < 0)
-			return -1;
-		v = v * 16 + d;
-	}
-	return v;
-}
-
 /* Pass over the escape at p->i. A surrogate must be the first half of a pair (RFC 8259 section
  * 8.2 leaves lone ones open; they have no UTF-8 form, so they are refused). */
 static bool
@@ -89,7 +58,7 @@ scan_escape(struct parser *p)
 		p->i += 2;
 		return true;
 	}
-	u = hex4(p->s, p->i + 2);
+	u = json_hex4(p->s, p->i + 2);
 	if (u < 0)
 		return bad(p, "escape without four digits");
 	p->i += 6;
@@ -97,7 +66,7 @@ scan_escape(struct parser *p)
 		return true;
 	if (u > 0xdbff || !span_starts(span_from(p->s, p->i), "\\u"))
 		return bad(p, "lone surrogate");
-	u = hex4(p->s, p->i + 2);
+	u = json_hex4(p->s, p->i + 2);
 	if (u < 0xdc00 || u > 0xdfff)
 		return bad(p, "lone surrogate");
 	p->i += 6;
@@ -139,9 +108,9 @@ scan_string(struct parser *p, struct span *text, bool *escaped)
 static bool
 scan_digits(struct parser *p)
 {
-	if (!is_digit(peek(p)))
+	if (!ascii_is_digit(peek(p)))
 		return bad(p, "digit expected");
-	while (is_digit(peek(p)))
+	while (ascii_is_digit(peek(p)))
 		p->i++;
 	return true;
 }
@@ -206,59 +175,10 @@ add_node(struct parser *p, enum json_type type)
 	return n;
 }
 
-/* One unescaped piece of the string text at *i: writes it, moves *i on, returns its length. The
- * text has been scanned, so there is nothing to refuse. */
-static size_t
-next_piece(struct span s, size_t *i, uint8_t out[static 4])
-{
-	static const char from[] = "bfnrt", to[] = "\b\f\n\r\t";
-	const char *at;
-	uint32_t u;
-
-	if (s.p[*i] != '\\') {
-		out[0] = s.p[(*i)++];
-		return 1;
-	}
-	uint8_t c = s.p[*i + 1];
-
-	if (c != 'u') {
-		*i += 2;
-		at = strchr(from, c);
-		out[0] = at ? (uint8_t)to[at - from] : c;
-		return 1;
-	}
-	u = (uint32_t)hex4(s, *i + 2);
-	*i += 6;
-	if (u >= 0xd800 && u <= 0xdbff) {
-		u = 0x10000 + ((u - 0xd800) << 10) + ((uint32_t)hex4(s, *i + 2) - 0xdc00);
-		*i += 6;
-	}
-	return utf8_put(u, out);
-}
-
-/* A string read byte by byte in its unescaped form. */
-struct unescaped {
-	struct span s;
-	size_t i, k, n;
-	uint8_t piece[4];
-};
-
-static int
-unescaped_next(struct unescaped *u)
-{
-	if (u->k == u->n) {
-		if (u->i == u->s.n)
-			return -1;
-		u->n = next_piece(u->s, &u->i, u->piece);
-		u->k = 0;
-	}
-	return u->piece[u->k++];
-}
-
 static int
 compare_keys(const struct json_node *a, const struct json_node *b)
 {
-	struct unescaped ua = {.s = a->key}, ub = {.s = b->key};
+	struct json_text ua = {.s = a->key}, ub = {.s = b->key};
 
 	if (!a->key_escaped && !b->key_escaped) {
 		size_t n = a->key.n < b->key.n ? a->key.n : b->key.n;
@@ -267,7 +187,7 @@ compare_keys(const struct json_node *a, const struct json_node *b)
 		return c ? c : (a->key.n > b->key.n) - (a->key.n < b->key.n);
 	}
 	for (;;) {
-		int ca = unescaped_next(&ua), cb = unescaped_next(&ub);
+		int ca = json_text_next(&ua), cb = json_text_next(&ub);
 
 		if (ca != cb)
 			return ca < cb ? -1 : 1;
@@ -451,153 +371,4 @@ json_free(struct json_doc *doc)
 {
 	free(doc->nodes);
 	*doc = (struct json_doc){0};
-}
-
-const struct json_node *
-json_top(const struct json_doc *doc)
-{
-	return doc->n ? doc->nodes : NULL;
-}
-
-static bool
-is_container(const struct json_node *n)
-{
-	return n && (n->type == JSON_ARRAY || n->type == JSON_OBJECT);
-}
-
-const struct json_node *
-json_first(const struct json_doc *doc, const struct json_node *container)
-{
-	if (!is_container(container) || container->count == 0)
-		return NULL;
-	return container + 1;
-}
-
-const struct json_node *
-json_next(
-    const struct json_doc *doc, const struct json_node *container, const struct json_node *child)
-{
-	return child->next < container->next ? &doc->nodes[child->next] : NULL;
-}
-
-static bool
-text_is(struct span text, bool escaped, struct span value)
-{
-	struct unescaped u = {.s = text};
-
-	if (!escaped)
-		return span_eq(text, value);
-	for (size_t i = 0; i < value.n; i++)
-		if (unescaped_next(&u) != value.p[i])
-			return false;
-	return unescaped_next(&u) < 0;
-}
-
-const struct json_node *
-json_get(const struct json_doc *doc, const struct json_node *obj, const char *name)
-{
-	if (obj == NULL || obj->type != JSON_OBJECT)
-		return NULL;
-	for (const struct json_node *c = json_first(doc, obj); c; c = json_next(doc, obj, c))
-		if (text_is(c->key, c->key_escaped, span_str(name)))
-			return c;
-	return NULL;
-}
-
-bool
-json_has_dup(const struct json_node *obj)
-{
-	return obj && obj->dup;
-}
-
-static bool
-unescape(struct span text, bool escaped, struct buf *out)
-{
-	if (!escaped) {
-		buf_add(out, text);
-		return buf_ok(out);
-	}
-	for (size_t i = 0; i < text.n;) {
-		uint8_t piece[4];
-		size_t n = next_piece(text, &i, piece);
-
-		buf_add(out, span_of(piece, n));
-	}
-	return buf_ok(out);
-}
-
-bool
-json_string(const struct json_node *n, struct buf *out)
-{
-	return n && n->type == JSON_STRING && unescape(n->text, n->escaped, out);
-}
-
-bool
-json_key(const struct json_node *n, struct buf *out)
-{
-	return n && unescape(n->key, n->key_escaped, out);
-}
-
-bool
-json_cstr(const struct json_node *n, char *dst, size_t size)
-{
-	size_t k = 0;
-
-	dst[0] = '\0';
-	if (n == NULL || n->type != JSON_STRING)
-		return false;
-	if (!n->escaped)
-		return span_cstr(n->text, dst, size);
-	struct unescaped u = {.s = n->text};
-
-	for (int c = unescaped_next(&u); c >= 0; c = unescaped_next(&u)) {
-		if (c == 0 || k + 1 >= size) {
-			dst[0] = '\0';
-			return false;
-		}
-		dst[k++] = (char)c;
-	}
-	dst[k] = '\0';
-	return true;
-}
-
-bool
-json_is(const struct json_node *n, const char *value)
-{
-	return n && n->type == JSON_STRING && text_is(n->text, n->escaped, span_str(value));
-}
-
-bool
-json_int(const struct json_node *n, int64_t min, int64_t max, int64_t *out)
-{
-	struct span s;
-	uint64_t v = 0;
-	bool minus;
-
-	if (n == NULL || n->type != JSON_NUMBER)
-		return false;
-	s = n->text;
-	minus = s.p[0] == '-';
-	if (minus)
-		s = span_from(s, 1);
-	if (minus && span_is(s, "0"))
-		return false;
-	for (size_t i = 0; i < s.n; i++) {
-		if (!is_digit(s.p[i]))
-			return false;
-		uint8_t d = (uint8_t)(s.p[i] - '0');
-
-		if (v > (UINT64_MAX - d) / 10)
-			return false;
-		v = v * 10 + d;
-	}
-	/* One more than INT64_MAX is a magnitude that only the negative side has. */
-	if (v > (uint64_t)INT64_MAX + (minus ? 1 : 0))
-		return false;
-	int64_t r = !minus ? (int64_t)v : v > INT64_MAX ? INT64_MIN : -(int64_t)v;
-
-	if (r < min || r > max)
-		return false;
-	*out = r;
-	return true;
 }
