@@ -21,6 +21,8 @@
 /* A control plane that neither admits nor refuses within this does neither later: its own times
  * are 30 s for the answer and 60 for its verification. */
 #define ADMIT_MS 180000u
+/* A control plane that refused closes the tunnel; this long it may take. */
+#define FAREWELL_MS 5000u
 /* One answer of version 1 may be on its way while one more message waits behind it. */
 #define QUEUE_HIGH (256u * 1024)
 #define QUEUE_MAX  (2u * LIMIT_TEXT_ATTESTED)
@@ -177,8 +179,16 @@ on_expiring(struct agent *a, const struct msg_status *m)
 	send_register(a);
 }
 
-/* A refusal that the table of reasons calls fatal ends the tunnel from this side too, in case the
- * other's close does not come. */
+static void
+on_no_farewell(void *ctx)
+{
+	struct agent *a = ctx;
+
+	ws_conn_close(a->ws, 1000, span_of(NULL, 0));
+}
+
+/* After a refusal that the table of reasons calls fatal the control plane closes; where its close
+ * does not come, this side does it. */
 static void
 on_refused(struct agent *a, const struct msg_status *m)
 {
@@ -192,7 +202,7 @@ on_refused(struct agent *a, const struct msg_status *m)
 	    fine != REASON_COUNT ? reason_todo(fine) : NULL, NULL);
 	a->replaced = a->replaced || r == REASON_REPLACED;
 	if (fatal)
-		ws_conn_close(a->ws, 1000, span_of(NULL, 0));
+		net_timer_start(a->loop, &a->admit, FAREWELL_MS, on_no_farewell, a);
 }
 
 static void

@@ -35,7 +35,7 @@ struct world {
 	void (*on_tunnel)(struct world *w);
 	bool fail_quotes;
 	struct http_req *endless;
-	int served;
+	int served, sick;
 };
 
 #define NONCE "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -251,7 +251,7 @@ on_request(struct http_server *s, struct http_req *r, void *ctx)
 		http_req_collect(r, 4096, on_quote_body, w);
 	} else if (span_is(path, "/well")) {
 		w->probes++;
-		http_respond_full(r, 204, NULL, NULL, 0, span_str(""));
+		http_respond_full(r, w->probes > w->sick ? 204 : 503, NULL, NULL, 0, span_str(""));
 	} else if (span_is(path, "/elsewhere")) {
 		http_respond_full(r, 302, NULL, &elsewhere, 1, span_str(""));
 	} else if (span_is(path, "/long")) {
@@ -575,6 +575,29 @@ test_no_backend(void **state)
 	assert_non_null(strstr(w.log, "event=backend_unhealthy"));
 }
 
+/* A backend that starts after its agent is not kept waiting for the whole interval. */
+static void
+starting(struct world *w, const struct msg *m)
+{
+	if (m->type == MSG_REGISTER)
+		challenge(w);
+	else if (m->type == MSG_ATTEST_RESPONSE)
+		admit(w);
+	else if (m->type == MSG_HEALTH && w->last_pass)
+		finish(w);
+}
+
+static void
+test_backend_that_starts(void **state)
+{
+	static struct world w;
+
+	world_init(&w, starting, NULL, NULL);
+	w.sick = 1;
+	world_run(&w);
+	assert_int_equal(w.healths, 2);
+}
+
 /* A hundred at once, each with a long answer: every one is answered, none of them breaks the
  * tunnel's queue, and those above the ceiling are told that it is one. */
 static void
@@ -634,6 +657,7 @@ test_renews_by_itself(void **state)
 	assert_int_equal(w.tunnels, 1);
 }
 
+/* This control plane does not close what it refused: the agent does, after a while. */
 static void
 refuse_once(struct world *w, const struct msg *m)
 {
@@ -668,6 +692,7 @@ replace(struct world *w, const struct msg *m)
 	if (m->type != MSG_REGISTER)
 		return;
 	say(w, "{\"type\":\"status\",\"state\":\"invalid\",\"reason\":\"replaced\"}");
+	ws_conn_close(w->ws, 1008, span_str("replaced"));
 	net_timer_start(w->loop, &w->later, 300, on_replaced_wait, w);
 }
 
@@ -720,6 +745,7 @@ main(void)
 	    cmocka_unit_test(test_hostile_paths),
 	    cmocka_unit_test(test_bad_answers),
 	    cmocka_unit_test(test_no_backend),
+	    cmocka_unit_test(test_backend_that_starts),
 	    cmocka_unit_test(test_many_requests),
 	    cmocka_unit_test(test_renews_by_itself),
 	    cmocka_unit_test(test_refused_tells_and_dials_again),

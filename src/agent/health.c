@@ -5,6 +5,9 @@
 /* A backend that needs longer for its own health page is not well. */
 #define PROBE_MAX_MS 10000u
 
+/* A backend that is not well (it may just be starting) is looked at more often. */
+#define AGAIN_MS 2000u
+
 /* One probe: a stream or an exchange. It outlives its prober until its on_close. */
 struct probe {
 	struct health *h; /* NULL: nobody listens any more */
@@ -21,6 +24,20 @@ struct health {
 	struct probe *probe;
 };
 
+static void on_timer(void *ctx);
+
+/* Tell the result, and set out for the next probe. */
+static void
+health_tell(struct health *h, const struct err *why)
+{
+	uint64_t ms = h->o.interval_ms;
+
+	if (why && ms > AGAIN_MS)
+		ms = AGAIN_MS;
+	net_timer_start(h->loop, &h->timer, ms, on_timer, h);
+	h->o.result(h->o.ctx, why);
+}
+
 static void
 probe_end(struct probe *p, const struct err *why)
 {
@@ -32,7 +49,7 @@ probe_end(struct probe *p, const struct err *why)
 			p->why = *why;
 		if (!p->pass && p->why.code == ERR_NONE)
 			err_set(&p->why, ERR_IO, REASON_BACKEND_UNREACHABLE, "it closed at once");
-		h->o.result(h->o.ctx, p->pass ? NULL : &p->why);
+		health_tell(h, p->pass ? NULL : &p->why);
 	}
 	free(p);
 }
@@ -119,12 +136,8 @@ on_timer(void *ctx)
 {
 	struct health *h = ctx;
 	struct err e = {0};
-	struct probe *p;
+	struct probe *p = calloc(1, sizeof *p);
 
-	/* The one before has its own deadline and says its word soon. */
-	if (h->probe)
-		return;
-	p = calloc(1, sizeof *p);
 	if (p)
 		p->h = h;
 	if (p && probe_start(h, p, &e)) {
@@ -134,7 +147,7 @@ on_timer(void *ctx)
 	free(p);
 	if (e.code == ERR_NONE)
 		err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "no memory for a probe");
-	h->o.result(h->o.ctx, &e);
+	health_tell(h, &e);
 }
 
 struct health *
@@ -155,7 +168,6 @@ void
 health_start(struct health *h)
 {
 	health_stop(h);
-	net_timer_repeat(h->loop, &h->timer, h->o.interval_ms, on_timer, h);
 	on_timer(h);
 }
 

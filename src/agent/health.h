@@ -1,5 +1,5 @@
-/* health.h - is the backend well? Probes it at once and then at an interval: by an HTTP GET that
- * must give 2xx, or by a TCP connect where no path is set. Owns the probe that runs. Rules of
+/* health.h - is the backend well? Probes it at once and then at an interval, every two seconds
+ * while it is not: by an HTTP GET that must give 2xx, or by a TCP connect where no path is set. Owns the probe that runs. Rules of
  * lifetime: loop.h, save that health_close calls nothing back. */
 #ifndef AGENT_HEALTH_H
 #define AGENT_HEALTH_H
