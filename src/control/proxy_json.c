@@ -36,6 +36,23 @@ grant(struct call *call)
 	call->granting = false;
 }
 
+/* The carrier has made sure that a Content-Length is right. */
+static int64_t
+length_of(const struct fields *fields)
+{
+	struct span text = fields_get(fields, "Content-Length");
+	int64_t n = 0;
+
+	if (text.n == 0 || text.n > 18)
+		return HTTP_LENGTH_UNKNOWN;
+	for (size_t i = 0; i < text.n; i++) {
+		if (text.p[i] < '0' || text.p[i] > '9')
+			return HTTP_LENGTH_UNKNOWN;
+		n = n * 10 + (text.p[i] - '0');
+	}
+	return n;
+}
+
 static void
 on_head(void *ctx, int status, const struct fields *fields)
 {
@@ -45,7 +62,7 @@ on_head(void *ctx, int status, const struct fields *fields)
 
 	for (; n < fields->n; n++)
 		f[n] = fields_at(fields, n);
-	if (!http_respond_head(call->r, status, f, n, HTTP_LENGTH_UNKNOWN)) {
+	if (!http_respond_head(call->r, status, f, n, length_of(fields))) {
 		struct err e = {0};
 		struct exchange *x = call->x;
 

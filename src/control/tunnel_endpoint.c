@@ -126,7 +126,8 @@ do_close(struct tunnel *t, const struct session_action *a, enum session_event ev
 	bool failed = ev == SESSION_EV_REFUSED || ev == SESSION_EV_TIMER;
 	char token[ERR_TOKEN_MAX];
 
-	if (t->attested || control_may_log(t->c))
+	/* A refusal has had its line. */
+	if (ev != SESSION_EV_REFUSED && (t->attested || control_may_log(t->c)))
 		log_failure(&t->c->env->log, LOG_INFO, "tunnel_closed", &a->err, "app",
 		    t->session.id.app_name, "agent", t->session.id.agent_id, "peer", t->peer, NULL);
 	leave(t, &a->err, failed && t->attested);
