@@ -188,7 +188,6 @@ removal_left(struct http_req *r, const struct err *why, void *ctx)
 }
 
 static const struct http_req_ops removal_ops = {.on_close = removal_left};
-static const struct http_req_ops no_ops = {0};
 
 static void
 ignore(void *ctx, void *session)
@@ -203,7 +202,7 @@ removed(void *ctx, const struct err *why)
 	struct err e = {0};
 
 	if (m->r)
-		http_req_set_ops(m->r, &no_ops, NULL);
+		http_req_set_ops(m->r, NULL, NULL);
 	if (why) {
 		log_failure(&c->env->log, LOG_ERROR, "remove_failed", why, "app", m->name, NULL);
 		if (m->r)
@@ -259,7 +258,7 @@ apps_delete(struct control *c, struct http_req *r, struct span app)
 	    c, &ch[1].u.audit, "removed", m->name, "", "admin_removed", "by an admin");
 	http_req_set_ops(r, &removal_ops, m);
 	if (!store_submit(c->store, ch, 2, removed, m, &e)) {
-		http_req_set_ops(r, &no_ops, NULL);
+		http_req_set_ops(r, NULL, NULL);
 		api_refuse(r, &e, NULL, NULL);
 		free(m);
 	}
