@@ -1,6 +1,7 @@
 #include "control/attest_impl.h"
 
 #include "base/base64.h"
+#include "base/hex.h"
 #include "core/appraisal.h"
 #include "core/policy.h"
 #include "core/quote_eedcap.h"
@@ -113,12 +114,17 @@ read_answer(struct attempt *a, struct err *e)
 {
 	struct appraisal_answer answer;
 	struct quote_view view;
+	uint8_t nonce[ATTEST_NONCE];
 	struct eedcap_quote *q;
 	bool ok;
 
 	if (!msg_parse(&a->msg, buf_span(&a->text), MSG_FROM_AGENT, e))
 		return false;
 	a->has_msg = true;
+	/* Against our own copy, and before a byte of the quote is looked at. */
+	if (!hex_decode(span_str(a->msg.u.attest_response.nonce), nonce, sizeof nonce)
+	    || memcmp(nonce, a->asked.nonce, sizeof nonce) != 0)
+		return err_set(e, ERR_UNTRUSTED, REASON_NONCE_MISMATCH, "not this challenge's");
 	if (!base64_decode(a->msg.u.attest_response.quote, &a->quote))
 		return err_set(e, ERR_MALFORMED, REASON_DCAP_VERIFICATION_FAILED,
 		    "the quote is no base64, or above %u bytes", LIMIT_QUOTE);
