@@ -40,7 +40,7 @@ method_ok(struct front *f, struct http_req *r)
 		return true;
 	err_set(
 	    &e, ERR_UNSUPPORTED, REASON_METHOD_NOT_ALLOWED, "%.*s", (int)m.n, (const char *)m.p);
-	visit_refuse(f, r, NULL, &e);
+	visit_refuse(f, r, NULL, NULL, &e);
 	return false;
 }
 
@@ -62,7 +62,7 @@ on_request(struct http_server *s, struct http_req *r, void *ctx)
 		visit_begin(f, r, &(struct visit_start){app, http_req_target(r), host, trusted});
 		return;
 	}
-	visit_refuse(f, r, NULL, &e);
+	visit_refuse(f, r, NULL, NULL, &e);
 }
 
 static void
@@ -219,6 +219,6 @@ front_forward(struct front *f, struct http_req *r, struct span app, struct span 
 		buf_fini(&target);
 		return;
 	}
-	visit_refuse(f, r, NULL, &e);
+	visit_refuse(f, r, NULL, NULL, &e);
 	buf_fini(&target);
 }

@@ -324,6 +324,8 @@ refuses_by_name(void **state)
 	static const struct {
 		const char *text, *status, *reason;
 	} cases[] = {
+	    {"GET / HTTP/1.1\r\nHost: other.x\r\nX-Request-Id: r-1\r\n" END,
+		"X-Request-Id: r-1\r\n", "\"unknown_app\""},
 	    {"GET / HTTP/1.1\r\nHost: other.x\r\n" END, "404 Not Found", "\"unknown_app\""},
 	    {"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n" END, "421 Misdirected Request",
 		"\"misdirected_request\""},

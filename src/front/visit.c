@@ -23,9 +23,10 @@ struct visit {
 };
 
 void
-visit_refuse(struct front *f, struct http_req *r, const char *app, const struct err *why)
+visit_refuse(
+    struct front *f, struct http_req *r, const char *app, const char *id, const struct err *why)
 {
-	struct http_field fields[4];
+	struct http_field fields[5];
 	struct buf body, status;
 	char retry[16];
 	unsigned retry_after = problem_retry_after(why);
@@ -45,8 +46,10 @@ visit_refuse(struct front *f, struct http_req *r, const char *app, const struct 
 	if (why->reason == REASON_METHOD_NOT_ALLOWED)
 		fields[n++] = (struct http_field){
 		    span_str("Allow"), span_str("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")};
+	if (id && id[0])
+		fields[n++] = (struct http_field){span_str("X-Request-Id"), span_str(id)};
 	log_failure(&f->env->log, LOG_INFO, "proxy_refused", why, "app", app, "peer",
-	    http_req_peer(r), NULL);
+	    http_req_peer(r), "request_id", id, NULL);
 	(void)http_respond_full(
 	    r, reason_http(why->reason), "application/json", fields, n, buf_span(&body));
 	buf_fini(&body);
@@ -78,7 +81,7 @@ break_off(struct visit *v, const struct err *why)
 	v->x = NULL;
 	if (!v->answering) {
 		v->answering = true;
-		visit_refuse(v->f, v->r, v->app, why);
+		visit_refuse(v->f, v->r, v->app, v->shown_id, why);
 		return;
 	}
 	log_failure(&v->f->env->log, LOG_WARN, "proxy_cut", why, "app", v->app, "request_id",
@@ -297,13 +300,13 @@ visit_begin(struct front *f, struct http_req *r, const struct visit_start *s)
 
 	if (!v) {
 		err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "visit");
-		visit_refuse(f, r, s->app, &e);
+		visit_refuse(f, r, s->app, NULL, &e);
 		return;
 	}
 	if (!open_exchange(v, s, &e)) {
 		v->answering = true;
 		/* Without an interest in the body: who waits for 100 sees the refusal first. */
-		visit_refuse(f, r, v->app, &e);
+		visit_refuse(f, r, v->app, v->shown_id, &e);
 		free(v);
 		front_visit_ended(f);
 		return;

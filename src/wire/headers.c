@@ -196,17 +196,32 @@ headers_is_hop(struct span name, const struct http_field *f, size_t n)
 	return false;
 }
 
+/* Say whether a name begins with `prefix` (or, `whole`, is it), case aside. '_' counts as '-':
+ * CGI and its heirs make one variable of both, so that X_Forwarded_For would pass for ours. */
+static bool
+names(struct span name, const char *prefix, bool whole)
+{
+	size_t n = strlen(prefix);
+
+	if (whole ? name.n != n : name.n < n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (ascii_lower(name.p[i] == '_' ? '-' : name.p[i]) != (uint8_t)prefix[i])
+			return false;
+	return true;
+}
+
 static bool
 is_ours(struct span name)
 {
-	return name.n >= 5 && span_iis(span_first(name, 5), "x-ee-");
+	return names(name, "x-ee-", false);
 }
 
 static bool
 is_forwarding(struct span name)
 {
-	return span_iis(name, "forwarded") || span_iis(name, "x-real-ip")
-	       || (name.n >= 12 && span_iis(span_first(name, 12), "x-forwarded-"));
+	return names(name, "forwarded", true) || names(name, "x-real-ip", true)
+	       || names(name, "x-forwarded-", false);
 }
 
 bool
