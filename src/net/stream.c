@@ -11,6 +11,7 @@
 #define STREAM_HIGH      (256u * 1024)
 #define STREAM_MAX       (4u * 1024 * 1024)
 #define STREAM_LINGER_MS 2000u
+#define TLS_PART_IN      4096u
 /* A finish whose last bytes the peer does not take within this time is given up. */
 #define STREAM_FINISH_MS 30000u
 
@@ -170,7 +171,7 @@ tls_pump(struct stream *s)
 		struct err e = {0};
 		size_t n = 0;
 
-		switch (tls_session_read(s->tls, scratch, NET_SCRATCH, &n, &e)) {
+		switch (tls_session_read(s->tls, scratch, NET_SCRATCH / 2, &n, &e)) {
 		case TLS_DONE:
 			s->ops->on_read(s, span_of(scratch, n), s->ctx);
 			break;
@@ -223,8 +224,13 @@ static void
 on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *b)
 {
 	struct stream *s = h->data;
+	uint8_t *scratch = net_loop_scratch(s->loop);
 
-	*b = uv_buf_init((char *)net_loop_scratch(s->loop), NET_SCRATCH);
+	/* TLS: ciphertext lies in the second half while its plaintext goes through the first. */
+	if (s->tls)
+		*b = uv_buf_init((char *)scratch + NET_SCRATCH / 2, NET_SCRATCH / 2);
+	else
+		*b = uv_buf_init((char *)scratch, NET_SCRATCH);
 }
 
 static void
@@ -238,11 +244,15 @@ on_bytes(struct stream *s, struct span bytes)
 		s->ops->on_read(s, bytes, s->ctx);
 		return;
 	}
-	if (!tls_session_feed(s->tls, bytes, &e)) {
-		stream_close(s, &e);
-		return;
+	/* In small parts, so that what an idle session keeps stays small. */
+	while (bytes.n > 0 && !s->closing && !s->finishing) {
+		if (!tls_session_feed(s->tls, span_first(bytes, TLS_PART_IN), &e)) {
+			stream_close(s, &e);
+			return;
+		}
+		bytes = span_from(bytes, TLS_PART_IN);
+		stream_pump(s);
 	}
-	stream_pump(s);
 	stream_flush(s);
 }
 

@@ -5,6 +5,8 @@
 #include "net/stream_impl.h"
 
 #define STREAM_LINGER_MS 2000u
+/* Plaintext of the largest record (RFC 8446 section 5.1). */
+#define TLS_RECORD 16384u
 
 struct flight {
 	uv_write_t req;
@@ -172,8 +174,11 @@ seal(struct stream *s)
 	struct err e = {0};
 
 	if (s->is_open && s->plain.n > 0) {
-		if (!tls_session_write(s->tls, buf_span(&s->plain), &e))
-			goto bad;
+		for (size_t at = 0; at < s->plain.n; at += TLS_RECORD)
+			if (!tls_session_write(s->tls,
+				span_first(span_from(buf_span(&s->plain), at), TLS_RECORD), &e)
+			    || !tls_session_output(s->tls, &s->cipher, &e))
+				goto bad;
 		buf_fini(&s->plain);
 	}
 	if (s->is_open && s->end_asked && !s->end_told) {

@@ -1,11 +1,15 @@
 #include "net/tls.h"
 
+#include <openssl/buffer.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 
 #include "net/tls_session.h"
+
+/* Memory that a drained BIO may keep. */
+#define BIO_KEEP 8192u
 
 struct tls_ctx {
 	SSL_CTX *ssl;
@@ -206,14 +210,31 @@ tls_session_handshake(struct tls_session *t, struct err *e)
 	return step;
 }
 
+/* Give back what a burst has made a drained BIO hold. */
+static void
+bio_shrink(BIO *b)
+{
+	BUF_MEM *m = NULL, *small;
+
+	if (BIO_ctrl_pending(b) > 0 || BIO_get_mem_ptr(b, &m) != 1 || m->max <= BIO_KEEP)
+		return;
+	small = BUF_MEM_new();
+	if (small)
+		BIO_set_mem_buf(b, small, BIO_CLOSE);
+}
+
 enum tls_step
 tls_session_read(struct tls_session *t, uint8_t *dst, size_t n, size_t *used, struct err *e)
 {
+	enum tls_step step;
 	int rc;
 
 	ERR_clear_error();
 	rc = SSL_read_ex(t->ssl, dst, n, used);
-	return step_of(t, rc, "read", e);
+	step = step_of(t, rc, "read", e);
+	if (step == TLS_MORE)
+		bio_shrink(t->in);
+	return step;
 }
 
 bool
@@ -250,6 +271,7 @@ tls_session_output(struct tls_session *t, struct buf *out, struct err *e)
 	if (!p || BIO_read_ex(t->out, p, n, &got) != 1 || got != n)
 		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "TLS output");
 	buf_grow_commit(out, n);
+	bio_shrink(t->out);
 	return true;
 }
 
