@@ -575,6 +575,44 @@ test_no_backend(void **state)
 	assert_non_null(strstr(w.log, "event=backend_unhealthy"));
 }
 
+/* A body longer than any queue on its way arrives whole. */
+static void
+upload(struct world *w, const struct msg *m)
+{
+	static uint8_t body[5 * 1024 * 1024 + 1];
+	struct fields none;
+	struct buf text;
+
+	if (m->type == MSG_REGISTER)
+		challenge(w);
+	else if (m->type == MSG_ATTEST_RESPONSE)
+		admit(w);
+	if (m->type == MSG_PROXY_RESPONSE)
+		finish(w);
+	if (m->type != MSG_HEALTH)
+		return;
+	fields_init(&none);
+	fields_add_str(&none, "Host", "a");
+	buf_init(&text, LIMIT_TEXT_ATTESTED);
+	msg_write_proxy_request(
+	    &text, "r", span_str("PUT"), span_str("/x"), &none, span_of(body, sizeof body));
+	assert_true(buf_ok(&text));
+	ws_conn_set_queue(w->ws, LIMIT_TEXT_ATTESTED, 2 * LIMIT_TEXT_ATTESTED);
+	assert_true(ws_conn_send_text(w->ws, buf_span(&text)));
+	buf_fini(&text);
+	fields_fini(&none);
+}
+
+static void
+test_long_upload(void **state)
+{
+	static struct world w;
+
+	world_init(&w, upload, NULL, NULL);
+	world_run(&w);
+	assert_string_equal(w.last_body, "5242881 bytes for a");
+}
+
 /* A backend that starts after its agent is not kept waiting for the whole interval. */
 static void
 starting(struct world *w, const struct msg *m)
@@ -745,6 +783,7 @@ main(void)
 	    cmocka_unit_test(test_hostile_paths),
 	    cmocka_unit_test(test_bad_answers),
 	    cmocka_unit_test(test_no_backend),
+	    cmocka_unit_test(test_long_upload),
 	    cmocka_unit_test(test_backend_that_starts),
 	    cmocka_unit_test(test_many_requests),
 	    cmocka_unit_test(test_renews_by_itself),

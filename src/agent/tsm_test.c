@@ -9,6 +9,7 @@
 
 #include "agent/tsm.h"
 #include "base/limits.h"
+#include "net/loop.h"
 
 /* A tree on disk in configfs's place: making a directory fills it with the attributes that the
  * kernel would, writing inblob moves the generation. */
@@ -231,6 +232,61 @@ test_takes_away_a_stale_report(void **state)
 	tree_gone(&t);
 }
 
+struct asked {
+	struct net_loop *loop;
+	int done;
+	struct err e;
+};
+
+static void
+on_done(struct span q, const struct err *e, void *ctx)
+{
+	struct asked *a = ctx;
+
+	a->done++;
+	a->e = *e;
+	net_loop_stop(a->loop);
+}
+
+/* On the worker pool, without a TDX machine: the refusal comes back, once, and says what to do. */
+static void
+test_provider_without_platform(void **state)
+{
+	static const uint8_t report_data[PROVIDER_REPORT_DATA];
+	struct err e = {0};
+	struct asked a = {.loop = net_loop_new(&e)};
+	struct provider_reply reply = {on_done, &a};
+	struct provider *p = tsm_provider(a.loop, "/nonexistent/tsm", &e);
+
+	assert_non_null(p);
+	assert_true(provider_ask(p, report_data, reply, &e));
+	assert_false(provider_ask(p, report_data, reply, &e)); /* one at a time */
+	assert_int_equal(a.done, 0);
+	net_loop_run(a.loop);
+	assert_int_equal(a.done, 1);
+	assert_int_equal(a.e.reason, REASON_QUOTE_PROVIDER_FAILED);
+	assert_non_null(strstr(a.e.shown, "configfs"));
+	provider_close(p);
+	net_loop_free(a.loop);
+}
+
+/* Closed while a quote is being made: nobody is called, nothing is lost. */
+static void
+test_provider_closed_early(void **state)
+{
+	static const uint8_t report_data[PROVIDER_REPORT_DATA];
+	struct err e = {0};
+	struct asked a = {.loop = net_loop_new(&e)};
+	struct provider_reply reply = {on_done, &a};
+	struct provider *p = tsm_provider(a.loop, "/nonexistent/tsm", &e);
+
+	assert_true(provider_ask(p, report_data, reply, &e));
+	provider_close(p);
+	net_loop_run(a.loop);
+	assert_int_equal(a.done, 0);
+	net_loop_free(a.loop);
+}
+
 int
 main(void)
 {
@@ -241,6 +297,8 @@ main(void)
 	    cmocka_unit_test(test_refuses_other_provider),
 	    cmocka_unit_test(test_refuses_no_quote),
 	    cmocka_unit_test(test_takes_away_a_stale_report),
+	    cmocka_unit_test(test_provider_without_platform),
+	    cmocka_unit_test(test_provider_closed_early),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
