@@ -466,6 +466,10 @@ goes_through_ee_proxy(void **state)
 	lacks(got, "secret");
 	got = ask(&w, front_port(w.far), span_str("GET /big HTTP/1.1\r\nHost: myapp.x\r\n" END));
 	assert_true(strlen(got) > 3000000);
+	/* A path is the app's: neither joined, nor normalised, nor decoded. */
+	got = ask(&w, front_port(w.far),
+	    span_str("GET //evil/../apps/%2e%2e%2fx HTTP/1.1\r\nHost: myapp.x\r\n" END));
+	has(got, "\r\n\r\nGET //evil/../apps/%2e%2e%2fx\n");
 	got = ask(&w, front_port(w.far), span_str("HEAD / HTTP/1.1\r\nHost: myapp.x\r\n" END));
 	has(got, "200 OK");
 	buf_init(&text, 10000000);
