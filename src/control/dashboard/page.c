@@ -251,7 +251,7 @@ write_app(const struct page *p, struct buf *out, const struct resolve *a)
 	write_why(out, a);
 	buf_add_str(out, "<td>");
 	write_ago(out, a->last_attested_at, p->about.now_s);
-	if (a->freshness && strcmp(a->freshness, "none") == 0)
+	if (a->ws_connected && a->freshness && strcmp(a->freshness, "none") == 0)
 		buf_add_str(out, "<small>freshness not proven</small>");
 	buf_add_str(out, "</td><td>");
 	page_escape(out, a->tcb_status[0] ? a->tcb_status : "unknown");
