@@ -8,20 +8,38 @@
 static size_t
 find(struct span s, const char *needle)
 {
-	size_t n = strlen(needle);
+	size_t n = strlen(needle), at = 0;
 
-	for (size_t i = 0; i + n <= s.n; i++)
-		if (s.p[i] == (uint8_t)needle[0] && memcmp(s.p + i, needle, n) == 0)
-			return i;
+	while (n <= s.n - at) {
+		const uint8_t *hit = memchr(s.p + at, needle[0], s.n - at - n + 1);
+
+		if (!hit)
+			break;
+		at = (size_t)(hit - s.p);
+		if (memcmp(hit, needle, n) == 0)
+			return at;
+		at++;
+	}
 	return s.n;
+}
+
+static bool
+is_blank(uint8_t c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
 void
 pem_squeeze(struct span text, struct buf *out)
 {
+	size_t from = 0;
+
 	for (size_t i = 0; i < text.n; i++)
-		if (text.p[i] != ' ' && text.p[i] != '\t' && text.p[i] != '\r' && text.p[i] != '\n')
-			buf_add_u8(out, text.p[i]);
+		if (is_blank(text.p[i])) {
+			buf_add(out, span_from(span_first(text, i), from));
+			from = i + 1;
+		}
+	buf_add(out, span_from(text, from));
 }
 
 enum pem_step
