@@ -7,6 +7,7 @@ from http import server as http_server
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -23,9 +24,12 @@ TROUBLE = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime er
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port below those that the kernel gives to outgoing connections, so that none takes it."""
+    while True:
+        port = random.randint(20000, 32000)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for(what, fn, timeout=20, every=0.05):
@@ -128,7 +132,7 @@ class EchoHandler(http_server.BaseHTTPRequestHandler):
         elif self.path.startswith("/bytes/"):
             out, status = b"x" * int(self.path.split("/")[2]), 200
         else:
-            out = json.dumps({"method": self.command, "path": self.path, "body": body.decode("latin-1"),
+            out = json.dumps({"method": self.command, "path": self.requestline.split()[1], "body": body.decode("latin-1"),
                               "headers": [[k, v] for k, v in self.headers.items()]}).encode()
             status = 200
         self.send_response(status)

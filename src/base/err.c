@@ -10,7 +10,6 @@ record(struct err *e, enum err_code c, enum reason r, const char *arg)
 	e->code = c;
 	e->reason = r;
 	snprintf(e->arg, sizeof e->arg, "%s", arg);
-	e->shown[0] = '\0';
 	e->detail[0] = '\0';
 }
 

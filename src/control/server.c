@@ -24,14 +24,18 @@ static bool
 load_root(struct control *c, struct err *e)
 {
 	struct eedcap_error d = {0};
+	struct err read = {0};
 	struct buf b;
 	bool ok;
 
 	if (!c->set->dcap_root_ca)
 		return true;
 	buf_init(&b, ROOT_CA_MAX);
-	ok = file_read(c->set->dcap_root_ca, ROOT_CA_MAX, &b, e);
-	if (ok && !eedcap_root_key(b.p, b.n, c->root_key, &d))
+	ok = file_read(c->set->dcap_root_ca, ROOT_CA_MAX, &b, &read);
+	if (!ok)
+		(void)err_set(
+		    e, ERR_USAGE, REASON_BAD_SETTING, "EE_DCAP_ROOT_CA: %.120s", read.detail);
+	else if (!eedcap_root_key(b.p, b.n, c->root_key, &d))
 		ok = err_set(e, ERR_USAGE, REASON_BAD_SETTING, "EE_DCAP_ROOT_CA: %s", d.detail);
 	buf_fini(&b);
 	c->custom_root = ok;

@@ -247,7 +247,7 @@ http_req_finish(struct http_req *r, const struct err *why)
 			err_set(&e, ERR_NOT_NOW, REASON_PEER_LOST, "answered before the body came");
 		collect_tell(r, &e);
 	}
-	if (r->ops)
+	if (r->ops && r->ops->on_close)
 		r->ops->on_close(r, why ? why : &none, r->ctx);
 	buf_fini(&r->raw);
 	buf_fini(&r->gathered);
