@@ -385,7 +385,8 @@ print_text(const struct options *o, const struct outcome *out)
 	else
 		printf("REFUSED: %s: %s\n", out->error.reason, out->error.detail);
 	if (!q) {
-		printf("The quote is not authentic; nothing it says is shown.\n");
+		printf(
+		    "Not proven authentic at that time: nothing that the quote says is shown.\n");
 		return;
 	}
 	print_tcb(v);
