@@ -100,8 +100,6 @@ do_admit(struct tunnel *t)
 	    t->session.id.release_tag, "network", t->session.id.network, "tcb", r.tcb_status,
 	    "peer", t->peer, NULL);
 	send_status(t, "ok", &ok, r.row.expires_at);
-	if (r.registration_state && strcmp(r.registration_state, "warning") == 0)
-		tunnel_warn(t);
 }
 
 /* Out of the registry: requests in flight end with the reason first, so that none is counted on a
