@@ -226,3 +226,11 @@ def test_allowlist_replaced_under_its_tag(world, control):
     hand = HandAgent(world, control)
     hand.register().answer(hand.challenge())
     assert hand.refused()[0]["reason"] == "allowlist_changed"
+
+
+def test_a_td_that_may_be_migrated_elsewhere(world, control):
+    world.vm("nomad", tdattributes="0000003000000000")
+    world.publish(world.allowlist("nomad", tag="v-nomad"), tag="v-nomad")
+    hand = HandAgent(world, control, vm="nomad", tag="v-nomad")
+    reason, cause = refused(hand)
+    assert (reason, cause) == ("dcap_verification_failed", "td_attributes")

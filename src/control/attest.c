@@ -262,7 +262,7 @@ work_verify(void *job)
 {
 	/* Debug and TCB status are the network's to judge (core/policy.h), by their own names. */
 	static const struct eedcap_policy policy = {
-	    .accept = EEDCAP_ACCEPT_ANY, .flags = EEDCAP_ALLOW_DEBUG};
+	    .accept = EEDCAP_ACCEPT_ANY, .flags = EEDCAP_ALLOW_DEBUG | EEDCAP_DENY_MIGRATABLE};
 	struct attempt *a = job;
 
 	a->verdict = eedcap_verify(a->quote.p, a->quote.n, a->col->handle, a->now_s, &policy);
