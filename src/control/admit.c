@@ -47,8 +47,6 @@ static void
 undo(struct attempt *a)
 {
 	registry_unclaim(a->c->registry, &a->claim);
-	if (!a->pinned_before)
-		(void)registry_pin_forget(a->c->registry, a->id.repo, a->id.release_tag);
 }
 
 /* The change is on disk, so it may be told: into routing first, then the word to the agent. */
@@ -90,16 +88,15 @@ commit(struct attempt *a)
 	memset(ch, 0, sizeof ch);
 	ch[n].op = STORE_PUT_APP;
 	ch[n++].u.app = a->claim.row;
-	if (!a->pinned_before) {
-		ch[n].op = STORE_PUT_PIN;
-		if (!registry_pin_put(a->c->registry, a->id.repo, a->id.release_tag,
-			a->allowlist_sha256, env_now_s(a->c->env), &ch[n].u.pin, &e)) {
-			registry_unclaim(a->c->registry, &a->claim);
-			attempt_refuse(a, &e);
-			return;
-		}
-		n++;
+	/* With every commit: the one that pinned first may have failed to reach the disk. */
+	ch[n].op = STORE_PUT_PIN;
+	if (!registry_pin_put(a->c->registry, a->id.repo, a->id.release_tag, a->allowlist_sha256,
+		env_now_s(a->c->env), &ch[n].u.pin, &e)) {
+		undo(a);
+		attempt_refuse(a, &e);
+		return;
 	}
+	n++;
 	ch[n].op = STORE_ADD_AUDIT;
 	control_audit_row(a->c, &ch[n++].u.audit, "attested", a->id.app_name, a->id.agent_id,
 	    "attested", a->admission.tcb_status);

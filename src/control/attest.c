@@ -304,11 +304,13 @@ done_verify(void *job, bool ran)
 static bool
 take_allowlist(struct attempt *a, const struct release_asset *r, struct err *e)
 {
+	bool known;
+
 	a->repo_id = r->repo_id;
 	a->secret = r->is_private;
 	memcpy(a->allowlist_sha256, r->sha256, sizeof a->allowlist_sha256);
 	return registry_pin_check(
-		   a->c->registry, a->id.repo, a->id.release_tag, r->sha256, &a->pinned_before, e)
+		   a->c->registry, a->id.repo, a->id.release_tag, r->sha256, &known, e)
 	       && allowlist_parse(&a->allowlist, r->bytes, a->id.release_tag, e);
 }
 
@@ -327,6 +329,8 @@ got_allowlist(const struct release_asset *r, const struct err *why, void *ctx)
 		attempt_refuse(a, &e);
 		return;
 	}
+	/* The services may have let us wait long: the verdict is of now. */
+	a->now_s = env_now_s(a->c->env);
 	a->busy = true;
 	if (!worker_run(a->c->loop, work_verify, done_verify, a, &e)) {
 		a->busy = false;

@@ -36,7 +36,7 @@ struct attempt {
 	struct release_wait *rel_wait;
 	struct allowlist *allowlist;
 	int64_t repo_id;
-	bool secret, pinned_before;
+	bool secret;
 	uint8_t allowlist_sha256[ATTEST_DIGEST];
 	struct eedcap_verdict *verdict;
 

@@ -1,3 +1,4 @@
+#include "control/attest.h"
 #include "control/server.h"
 
 #include "control/api.h"
@@ -380,6 +381,11 @@ tear_down(struct control *c)
 		while (c->tunnels && net_timer_is_running(&c->grace))
 			net_loop_run(c->loop);
 		net_timer_stop(&c->grace);
+	}
+	/* Who outlived the wait must not come back to clients that are gone. */
+	for (struct tunnel *t = c->tunnels; t; t = t->next) {
+		attest_cancel(t->attempt);
+		t->attempt = NULL;
 	}
 	collateral_client_free(c->collateral);
 	release_client_free(c->release);

@@ -405,6 +405,15 @@ may_open(struct control *c, const char *client, struct err *e)
 		return err_set(e, ERR_NOT_NOW, REASON_DRAINING, "stopping");
 	if (!gate_take(c->gate, client, env_now_ms(c->env)))
 		return err_set(e, ERR_LIMIT, REASON_RATE_LIMITED, "above the rate for an address");
+	/* No single address may take the places of all. */
+	size_t mine = 0;
+
+	if (c->unattested_n > c->unattested_max / 4)
+		for (const struct tunnel *t = c->tunnels; t; t = t->next)
+			mine += !t->attested && strcmp(t->peer, client) == 0;
+	if (mine > c->unattested_max / 4)
+		return err_set(e, ERR_LIMIT, REASON_RATE_LIMITED,
+		    "%zu tunnels of this address are not attested", mine);
 	if (c->unattested_n >= c->unattested_max)
 		return err_set(e, ERR_LIMIT, REASON_RATE_LIMITED, "%zu tunnels are not attested",
 		    c->unattested_n);

@@ -83,6 +83,7 @@ bool
 registry_pin_put(struct registry *r, const char *repo, const char *release_tag,
     const uint8_t sha256[static 32], int64_t now_s, struct pin_row *row, struct err *e)
 {
+	size_t at;
 	bool known;
 
 	memset(row, 0, sizeof *row);
@@ -93,7 +94,8 @@ registry_pin_put(struct registry *r, const char *repo, const char *release_tag,
 	if (!span_cstr(span_str(release_tag), row->release_tag, sizeof row->release_tag))
 		return err_set(e, ERR_LIMIT, REASON_INVALID_FIELD, "release_tag too long");
 	memcpy(row->sha256, sha256, 32);
-	row->pinned_at = now_s;
+	const struct pin_row *pin = find(r, row->repo, row->release_tag, &at);
+	row->pinned_at = pin ? pin->pinned_at : now_s;
 	return put(r, row, e);
 }
 
@@ -101,17 +103,4 @@ bool
 registry_load_pin(struct registry *r, const struct pin_row *row, struct err *e)
 {
 	return put(r, row, e);
-}
-
-bool
-registry_pin_forget(struct registry *r, const char *repo, const char *release_tag)
-{
-	size_t at;
-	struct pin_row *pin = find(r, repo, release_tag, &at);
-
-	if (!pin)
-		return false;
-	r->pin_n--;
-	memmove(pin, pin + 1, (r->pin_n - at) * sizeof *pin);
-	return true;
 }

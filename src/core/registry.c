@@ -323,19 +323,33 @@ registry_claim(struct registry *r, const struct registry_admission *adm, struct 
 	if (out->outcome == REGISTRY_CONTESTED)
 		return true;
 	out->created = !a;
+	if (a)
+		registry_row(a, &out->before);
 	fill_row(r, a, adm, now.s, &out->row);
 	return put_row(r, a, at, &out->row, e);
 }
 
-/* A name that the disk does not know must not stay bound; what was there before, stands. */
+/* A name that the disk does not know must not stay bound; what was there before, stands again,
+ * unless another claim has changed it since. */
 void
 registry_unclaim(struct registry *r, const struct registry_claim *c)
 {
 	size_t at;
 	struct app *a = registry_app(r, span_str(c->row.name), &at);
 
-	if (c->created && a && !a->first)
-		drop_app(r, at);
+	if (!a)
+		return;
+	if (c->created) {
+		if (!a->first)
+			drop_app(r, at);
+		return;
+	}
+	struct app_row is;
+	struct err ignored = {0};
+
+	registry_row(a, &is);
+	if (memcmp(&is, &c->row, sizeof is) == 0)
+		(void)!put_row(r, a, at, &c->before, &ignored);
 }
 
 static MUST_CHECK bool

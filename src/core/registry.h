@@ -66,6 +66,7 @@ struct registry_claim {
 	enum registry_outcome outcome;
 	void *older; /* session of the older tunnel, where outcome is not ADMITTED */
 	bool created; /* the name was free */
+	struct app_row before; /* else: what stood there */
 	struct app_row row; /* write it, then registry_attach */
 };
 
@@ -154,11 +155,10 @@ void registry_sweep(struct registry *r, int64_t now_s,
 /* allowlist_changed where other bytes were accepted under this tag. *known says whether any were. */
 MUST_CHECK bool registry_pin_check(const struct registry *r, const char *repo,
     const char *release_tag, const uint8_t sha256[static 32], bool *known, struct err *e);
-/* Pin at first accept; fills the row to write. allowlist_changed where others pinned other bytes
+/* Pin at first accept, and fill the row to write; a pin that stands keeps its time. A pin is never
+ * taken back, not even when its write fails: forgetting would fail open. allowlist_changed where others pinned other bytes
  * meanwhile. */
 MUST_CHECK bool registry_pin_put(struct registry *r, const char *repo, const char *release_tag,
     const uint8_t sha256[static 32], int64_t now_s, struct pin_row *row, struct err *e);
-/* Forget a pin: an admin accepts the new bytes. */
-bool registry_pin_forget(struct registry *r, const char *repo, const char *release_tag);
 
 #endif
