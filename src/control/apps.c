@@ -221,6 +221,12 @@ removed(void *ctx, const struct err *why)
 	for (struct tunnel *t = c->tunnels; t; t = t->next)
 		if (strcmp(t->session.id.app_name, m->name) == 0)
 			tunnel_event(t, SESSION_EV_REMOVED);
+	/* An attempt may have put its row behind the first removal, before it was told of it. */
+	struct store_change again = {.op = STORE_DELETE_APP};
+
+	memcpy(again.u.app.name, m->name, sizeof m->name);
+	if (!store_submit(c->store, &again, 1, NULL, NULL, &e))
+		log_failure(&c->env->log, LOG_ERROR, "remove_failed", &e, "app", m->name, NULL);
 	if (m->r)
 		api_answer(m->r, 204, NULL, NULL);
 	free(m);

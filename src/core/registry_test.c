@@ -197,7 +197,15 @@ a_failed_write_frees_the_name(void **state)
 	p = join("app", "a", &s1);
 	a.replica = p;
 	assert_string_equal(claim(&a, &c), "");
-	registry_unclaim(reg, &c); /* what stood before, stands */
+	pass_time(DAY);
+	a.renew = true;
+	assert_string_equal(claim(&a, &c), "");
+	assert_true(c.row.expires_at > c.before.expires_at);
+	registry_unclaim(reg, &c); /* what stood before, stands: another claim starts from it */
+	int64_t stood = c.before.expires_at;
+	assert_string_equal(claim(&a, &c), "");
+	assert_int_equal(c.before.expires_at, stood);
+	registry_unclaim(reg, &c);
 	assert_int_equal(registry_count(reg), 1);
 	registry_detach(reg, p, false);
 }
