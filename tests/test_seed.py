@@ -122,11 +122,14 @@ def test_admin_api_without_token_is_for_loopback_only(world):
 
 def test_admin_may_challenge_now(world):
     control = world.control()
-    world.agent(control)
-    first = control.wait_allowed()["last_attested_at"]
-    time.sleep(1.1)  # times are whole seconds: the next one must be seen to differ
-    assert http("POST", control.url + "/v1/apps/myapp/attest", b"")[0] in (200, 202, 204)
-    harness.wait_for("a new attestation", lambda: control.resolve()[1]["last_attested_at"] != first)
+    hand = HandAgent(world, control)
+    hand.admitted()
+    assert http("POST", control.url + "/v1/apps/myapp/attest", b"")[0] == 202
+    again = hand.challenge()
+    assert again["reason"] == "admin"
+    hand.answer(again)
+    hand.ws.recv_type("status", reason="attested")
+    hand.ws.close()
 
 
 def test_periodic_attestation_and_a_missed_one(world):
