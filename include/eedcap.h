@@ -1,10 +1,23 @@
 /* eedcap.h - verify Intel DCAP ECDSA quotes (SGX and TDX; quote versions 3, 4 and 5) away from
  * the platform that made them. Needs libcrypto alone. Does no I/O, reads no clock and keeps no
- * state: bytes, time, policy and the trusted root come in as arguments, a verdict comes out.
+ * global state: bytes, time, policy and the trusted root come in as arguments, a verdict comes out.
  *
- * Every handle is immutable once made, so many threads may read one without locks, and copies
- * what it needs from the caller's bytes. Each has one `_free`, which takes NULL. What an accessor
- * returns is borrowed and lives as long as the handle.
+ * Four kinds of handle:
+ *   context     the trusted root, and what need not be computed twice; optional
+ *   collateral  what Intel says beside a quote, parsed and checked once
+ *   quote       one quote, parsed, and where it says so shown to be an Intel platform's
+ *   verdict     what a quote is worth under that collateral, at one time, to one policy
+ *
+ * Threads: quotes, collateral and verdicts never change once made, so any number of threads may read
+ * one; a context may be used by any number at once and locks itself. Handles copy what they need
+ * from the caller's bytes. Each has one `_free`, which takes NULL; the caller calls it when nobody
+ * uses the handle any more. What an accessor returns is borrowed and lives as long as the handle.
+ *
+ * Memory: nothing is allocated on the word of a length that was received. A quote is refused above
+ * EEDCAP_QUOTE_MAX bytes, collateral above EEDCAP_COLLATERAL_MAX. For n bytes handed in, a
+ * verification takes at most EEDCAP_VERIFY_MEMORY(n) while it runs, parsing collateral at most
+ * EEDCAP_COLLATERAL_MEMORY(n); libcrypto's own objects, some 8 KiB for each thread that verifies,
+ * come on top. Where memory runs out the call says EEDCAP_NO_MEMORY and leaves nothing behind.
  *
  * A verdict proves nothing about what runs in the TEE until the caller has compared the
  * registers and the report data with what it expects. */
@@ -39,14 +52,46 @@ struct eedcap_error {
 	char detail[160]; /* for a log */
 };
 
-/* -- trusted root -- */
+/* -- limits -- */
+
+#define EEDCAP_QUOTE_MAX      65536u
+#define EEDCAP_COLLATERAL_MAX 8388608u
+
+#define EEDCAP_VERIFY_MEMORY(n)     (16384u + 4u * (size_t)(n))
+#define EEDCAP_COLLATERAL_MEMORY(n) (65536u + 128u * (size_t)(n))
+
+/* -- trusted root and context -- */
 
 #define EEDCAP_ROOT_KEY_SIZE 65
 
 /* Read the public key (uncompressed P-256 point) out of a self-signed root certificate, PEM or
- * DER. It can be given wherever a `root_key` is asked for; NULL there means Intel's SGX root. */
+ * DER, for eedcap_context_new. */
 bool eedcap_root_key(
     const void *cert, size_t n, uint8_t key[EEDCAP_ROOT_KEY_SIZE], struct eedcap_error *e);
+
+/* A context holds the trusted root and remembers what stays true: that a signature over these bytes
+ * by this key holds, and what a certificate chain says. It remembers no verdict: validity at the
+ * time given, revocation, TCB levels and policy are judged anew by every call, so nothing that it
+ * knows can be outdated. Wherever a context is asked for NULL may stand: Intel's root, and nothing
+ * remembered. */
+struct eedcap_context;
+
+/* Make a context that remembers up to `platforms` platforms (0: none) and forgets the one unused for
+ * longest. All that it remembers with, some 1.3 KiB for each of them, is allocated here, and used
+ * as it fills. root_key NULL: the public key of Intel's SGX root. NULL, with *e set, where there is
+ * no memory or the key is no point of the curve. */
+struct eedcap_context *eedcap_context_new(
+    const uint8_t *root_key, size_t platforms, struct eedcap_error *e);
+void eedcap_context_free(struct eedcap_context *ctx);
+
+/* What a context has done since it was made. */
+struct eedcap_stats {
+	uint64_t signatures_verified; /* ECDSA verifications: what verification costs */
+	uint64_t signatures_known; /* signatures that were remembered to hold */
+	uint64_t chains_read; /* PCK chains that were parsed */
+	uint64_t chains_known; /* PCK chains that were remembered */
+};
+void eedcap_context_stats(struct eedcap_context *ctx, struct eedcap_stats *out);
 
 /* -- quotes -- */
 
@@ -78,9 +123,10 @@ struct eedcap_quote *eedcap_quote_inspect(const void *quote, size_t n, struct ee
 /* Parse a quote and check everything that needs no collateral: PCK chain up to the root, the
  * chain's validity at now_s (seconds since 1970), QE report signature, attestation key binding,
  * quote signature. Revocation, TCB and policy stay unchecked, so this is no verdict: it tells
- * a stranger's bytes from those of an Intel platform before anything is fetched for them. */
-struct eedcap_quote *eedcap_verify_offline(
-    const void *quote, size_t n, const uint8_t *root_key, int64_t now_s, struct eedcap_error *e);
+ * a stranger's bytes from those of an Intel platform before anything is fetched for them.
+ * eedcap_judge does the rest, and does not check again what this has checked. */
+struct eedcap_quote *eedcap_authenticate(
+    struct eedcap_context *ctx, const void *quote, size_t n, int64_t now_s, struct eedcap_error *e);
 
 void eedcap_quote_free(struct eedcap_quote *q);
 
@@ -111,8 +157,8 @@ bool eedcap_quote_register_at(
 bool eedcap_quote_field_at(
     const struct eedcap_quote *q, size_t i, const char **name, const uint8_t **p, size_t *n);
 
-/* Read the leaf of the chain inside the quote; false, with *e set, where there is none or it is
- * malformed. As trustworthy as the quote handle it is read from. */
+/* What the leaf of the chain inside the quote says; false, with *e set, where there is none or it
+ * is malformed. As trustworthy as the quote handle it is read from. */
 bool eedcap_quote_platform(
     const struct eedcap_quote *q, struct eedcap_platform *out, struct eedcap_error *e);
 
@@ -137,16 +183,16 @@ struct eedcap_collateral_parts {
 };
 
 /* Parse collateral and check all of it that does not depend on a quote or the time: chains up to
- * the root, signatures of both documents and of the root CRL, grammar. Verifications then reuse
- * the work. NULL, with *e set, on any failure. */
-struct eedcap_collateral *eedcap_collateral_from_parts(
-    const struct eedcap_collateral_parts *parts, const uint8_t *root_key, struct eedcap_error *e);
+ * the context's root, signatures of both documents and of the root CRL, grammar. Verifications then
+ * reuse the work. The handle does not hold on to the context. NULL, with *e set, on any failure. */
+struct eedcap_collateral *eedcap_collateral_from_parts(struct eedcap_context *ctx,
+    const struct eedcap_collateral_parts *parts, struct eedcap_error *e);
 
 /* The same from one JSON object with the members pck_crl_issuer_chain, root_ca_crl, pck_crl,
  * tcb_info_issuer_chain, tcb_info, tcb_info_signature, qe_identity_issuer_chain, qe_identity,
  * qe_identity_signature and, optionally, pck_certificate_chain, all strings. */
 struct eedcap_collateral *eedcap_collateral_parse(
-    const void *json, size_t n, const uint8_t *root_key, struct eedcap_error *e);
+    struct eedcap_context *ctx, const void *json, size_t n, struct eedcap_error *e);
 
 void eedcap_collateral_free(struct eedcap_collateral *c);
 
@@ -160,7 +206,9 @@ enum eedcap_tee eedcap_collateral_tee(const struct eedcap_collateral *c);
 /* When the first of its parts expires, and when the last began: usable from start to expiry. */
 int64_t eedcap_collateral_expiry(const struct eedcap_collateral *c);
 int64_t eedcap_collateral_start(const struct eedcap_collateral *c);
-/* The lower of the two documents' tcbEvaluationDataNumber. */
+/* The documents' tcbEvaluationDataNumber, and the lower of the two. */
+uint32_t eedcap_collateral_tcb_info_number(const struct eedcap_collateral *c);
+uint32_t eedcap_collateral_qe_identity_number(const struct eedcap_collateral *c);
 uint32_t eedcap_collateral_evaluation_number(const struct eedcap_collateral *c);
 
 /* -- verdicts -- */
@@ -194,42 +242,69 @@ enum eedcap_status eedcap_status_find(const char *name);
 #define EEDCAP_DENY_SERVICE_TD         0x08u /* TD 1.5: refuse a bound service TD */
 #define EEDCAP_REQUIRE_SEPT_VE_DISABLE 0x10u /* TD: refuse where it is not set */
 #define EEDCAP_DENY_TRAILING           0x20u /* refuse bytes behind the quote */
+#define EEDCAP_ALLOW_EXPIRED           0x40u /* archives: judge although now_s lies outside a window */
 
 /* All zero, or NULL for the pointer: UpToDate alone, no debug, no undefined attribute. */
 struct eedcap_policy {
 	uint32_t accept; /* EEDCAP_ACCEPT bits; 0 means UpToDate alone */
 	uint32_t flags;
 	uint32_t min_evaluation_number; /* floor against replayed old collateral; 0: none */
+	int64_t min_tcb_date; /* floor of the TCB date, seconds since 1970; 0: none */
 };
 
 struct eedcap_verdict;
 
-/* Verify a quote at now_s (seconds since 1970) under the root that the collateral was checked
- * with. NULL only where there is no memory. */
-struct eedcap_verdict *eedcap_verify(const void *quote, size_t n, const struct eedcap_collateral *c,
-    int64_t now_s, const struct eedcap_policy *policy);
+/* Verify a quote at now_s (seconds since 1970). The context must have the root that the collateral
+ * was checked with; else the verdict says EEDCAP_USAGE. NULL only where there is no memory. */
+struct eedcap_verdict *eedcap_verify(struct eedcap_context *ctx, const void *quote, size_t n,
+    const struct eedcap_collateral *c, int64_t now_s, const struct eedcap_policy *policy);
+
+/* The same for a quote that is parsed already. What eedcap_authenticate has checked under the same
+ * root is not checked again, whatever the collateral: so a quote can be judged anew, without one
+ * signature, when collateral, time or policy have changed. q must outlive the verdict. */
+struct eedcap_verdict *eedcap_judge(struct eedcap_context *ctx, const struct eedcap_quote *q,
+    const struct eedcap_collateral *c, int64_t now_s, const struct eedcap_policy *policy);
 void eedcap_verdict_free(struct eedcap_verdict *v);
 
 /* Authentic, in time, and taken by the policy. The one question that most callers have. */
 bool eedcap_verdict_accepted(const struct eedcap_verdict *v);
-/* Signatures, chains, bindings and revocation hold, and everything was within its time. */
+/* Signatures, chains, bindings and revocation hold, and everything is within its time (or the
+ * policy has EEDCAP_ALLOW_EXPIRED). */
 bool eedcap_verdict_authentic(const struct eedcap_verdict *v);
+/* Authentic, and everything is within its time: false where EEDCAP_ALLOW_EXPIRED was needed. */
+bool eedcap_verdict_in_time(const struct eedcap_verdict *v);
 /* Why it was not accepted; reason "ok" where it was. */
 const struct eedcap_error *eedcap_verdict_error(const struct eedcap_verdict *v);
 
-/* The final status and its parts; EEDCAP_STATUS_NONE where evaluation did not get there or there
- * is no such part. `current` is that of a TD 1.5's second TEE_TCB_SVN, all others are of the
- * first ("launch"). */
+/* The final status: what platform, QE and TDX module come to. EEDCAP_STATUS_NONE where evaluation
+ * did not get there. */
 enum eedcap_status eedcap_verdict_status(const struct eedcap_verdict *v);
-enum eedcap_status eedcap_verdict_platform_status(const struct eedcap_verdict *v);
-enum eedcap_status eedcap_verdict_qe_status(const struct eedcap_verdict *v);
-enum eedcap_status eedcap_verdict_module_status(const struct eedcap_verdict *v);
+/* What the second TEE_TCB_SVN of a TD 1.5 comes to (the module that runs now, "current"); the final
+ * status begins with the first (the module that built the TD, "launch"). EEDCAP_STATUS_NONE where
+ * there is none. */
 enum eedcap_status eedcap_verdict_current_status(const struct eedcap_verdict *v);
-
-/* Advisory ids, sorted and unique; NULL past the last. */
+/* Advisory ids of the launch parts, sorted and unique; NULL past the last. */
 const char *eedcap_verdict_advisory(const struct eedcap_verdict *v, size_t i);
-/* Earliest date of the levels used, seconds since 1970; 0 where no level was. */
+/* Earliest date of the launch parts' levels, seconds since 1970; 0 where no level was used. */
 int64_t eedcap_verdict_tcb_date(const struct eedcap_verdict *v);
+
+/* The levels that were used, one by one. */
+enum eedcap_part {
+	EEDCAP_PLATFORM,
+	EEDCAP_QE,
+	EEDCAP_MODULE, /* TDX module 1.5 and later */
+	EEDCAP_CURRENT_PLATFORM, /* TD report 1.5: the same for its second TEE_TCB_SVN */
+	EEDCAP_CURRENT_MODULE
+};
+#define EEDCAP_PARTS 5
+
+/* A part's level; false where there is none. date: seconds since 1970. */
+bool eedcap_verdict_level(const struct eedcap_verdict *v, enum eedcap_part part,
+    enum eedcap_status *status, int64_t *date);
+/* The advisory ids of that level, sorted; NULL past the last. */
+const char *eedcap_verdict_level_advisory(
+    const struct eedcap_verdict *v, enum eedcap_part part, size_t i);
+
 /* The lower of the documents' evaluation numbers, and the quote's and collateral's common window. */
 uint32_t eedcap_verdict_evaluation_number(const struct eedcap_verdict *v);
 int64_t eedcap_verdict_earliest_expiry(const struct eedcap_verdict *v);
@@ -241,6 +316,28 @@ const struct eedcap_platform *eedcap_verdict_platform(const struct eedcap_verdic
 
 /* Words on what was tolerated (trailing bytes, MIGRATABLE, ...); NULL past the last. */
 const char *eedcap_verdict_warning(const struct eedcap_verdict *v, size_t i);
+
+/* -- every check -- */
+
+enum eedcap_result {
+	EEDCAP_NOT_REACHED = 0, /* an earlier check failed */
+	EEDCAP_PASSED,
+	EEDCAP_TOLERATED, /* did not hold; the policy allows it */
+	EEDCAP_FAILED, /* did not hold: why the verdict is what it is */
+	EEDCAP_NOT_APPLICABLE /* nothing there that it is about */
+};
+
+struct eedcap_check {
+	const char *name; /* a token, e.g. "pck_signature"; never changes its meaning */
+	const char *on; /* what was looked at, e.g. "PCK certificate" */
+	const char *what; /* what must hold of it */
+	const char *source; /* the rule's source: RFC section, Intel document */
+	enum eedcap_result result;
+};
+
+/* The i-th check, in the order of the procedure; false past the last. Those on collateral were made
+ * when it was parsed. */
+bool eedcap_verdict_check_at(const struct eedcap_verdict *v, size_t i, struct eedcap_check *out);
 
 #ifdef __cplusplus
 }

@@ -22,7 +22,7 @@ void
 buf_clear(struct buf *b)
 {
 	b->n = 0;
-	b->failed = false;
+	b->failed = b->starved = false;
 }
 
 /* Capacity to grow to: doubling, so that n appends cost O(n), but never past the maximum. */
@@ -49,7 +49,7 @@ buf_grow(struct buf *b, size_t n)
 		uint8_t *p = realloc(b->p, cap + 1);
 
 		if (p == NULL) {
-			b->failed = true;
+			b->failed = b->starved = true;
 			return NULL;
 		}
 		b->p = p;

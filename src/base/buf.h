@@ -11,6 +11,7 @@ struct buf {
 	uint8_t *p;
 	size_t n, cap, max;
 	bool failed;
+	bool starved; /* failed for want of memory, not for the maximum */
 };
 
 /* Make an empty buffer that never holds more than max bytes. Allocates nothing yet. */

@@ -288,10 +288,7 @@ collateral_client_new(struct net_loop *l, struct fetcher *f, const struct env *e
 	c->env = env;
 	c->plan.loop = l;
 	c->plan.fetcher = f;
-	if (o->root_key) {
-		c->plan.has_root_key = true;
-		memcpy(c->plan.root_key, o->root_key, sizeof c->plan.root_key);
-	}
+	c->plan.dcap = o->dcap;
 	if (!gather_plan_base(&c->plan, o->url, e)) {
 		free(c);
 		return NULL;

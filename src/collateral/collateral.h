@@ -22,7 +22,7 @@ struct collateral {
 
 struct collateral_opts {
 	const char *url; /* EE_PCCS_URL, or NULL for Intel's PCS */
-	const uint8_t *root_key; /* EEDCAP_ROOT_KEY_SIZE bytes, or NULL for Intel's; copied */
+	struct eedcap_context *dcap; /* with the trusted root; borrowed; NULL: Intel's root */
 };
 
 /* Which collateral a platform needs: all from eedcap_quote_platform and eedcap_quote_tee. */

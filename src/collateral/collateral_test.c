@@ -25,7 +25,7 @@ note(char dst[static 64], struct eedcap_bytes b)
 
 struct eedcap_collateral *
 eedcap_collateral_from_parts(
-    const struct eedcap_collateral_parts *p, const uint8_t *root_key, struct eedcap_error *e)
+    struct eedcap_context *ctx, const struct eedcap_collateral_parts *p, struct eedcap_error *e)
 {
 	struct eedcap_collateral *c;
 

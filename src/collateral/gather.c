@@ -43,8 +43,7 @@ struct gather {
 	struct part parts[ITEM_COUNT];
 	bool asked_cdp; /* the root CRL was asked for at its distribution point */
 	bool working;
-	bool has_root_key;
-	uint8_t root_key[EEDCAP_ROOT_KEY_SIZE];
+	struct eedcap_context *dcap;
 	struct eedcap_collateral *handle;
 	struct eedcap_error refusal;
 	void (*done)(struct eedcap_collateral *handle, const struct err *why, void *ctx);
@@ -172,8 +171,7 @@ read_parts(void *job)
 	    .qe_identity_issuer_chain = bytes_of(&p[ITEM_QE_IDENTITY].chain),
 	};
 
-	g->handle = eedcap_collateral_from_parts(
-	    &parts, g->has_root_key ? g->root_key : NULL, &g->refusal);
+	g->handle = eedcap_collateral_from_parts(g->dcap, &parts, &g->refusal);
 }
 
 /* The documents must be those of the platform that was asked for: a cache that mixes them up
@@ -330,8 +328,7 @@ gather_start(const struct gather_plan *p, const struct collateral_key *k,
 	}
 	g->plan = p;
 	g->key = *k;
-	g->has_root_key = p->has_root_key;
-	memcpy(g->root_key, p->root_key, sizeof g->root_key);
+	g->dcap = p->dcap;
 	g->done = done;
 	g->ctx = ctx;
 	for (unsigned i = 0; i < ITEM_COUNT; i++) {

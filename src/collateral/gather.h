@@ -16,8 +16,7 @@ struct gather_plan {
 	struct fetcher *fetcher;
 	char base[GATHER_BASE_MAX]; /* URL up to before `/sgx/certification/v4/` */
 	bool has_root_crl; /* the service is a PCCS: it knows rootcacrl */
-	bool has_root_key;
-	uint8_t root_key[EEDCAP_ROOT_KEY_SIZE];
+	struct eedcap_context *dcap; /* borrowed; locks itself, so the worker's too */
 };
 
 /* Set up the base: an origin, or a URL down to `/sgx/certification/v4/`; NULL is Intel's PCS. */

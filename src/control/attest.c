@@ -143,8 +143,7 @@ work_offline(void *job)
 {
 	struct attempt *a = job;
 
-	a->q = eedcap_verify_offline(
-	    a->quote.p, a->quote.n, control_root(a->c), a->now_s, &a->dcap);
+	a->q = eedcap_authenticate(a->c->dcap, a->quote.p, a->quote.n, a->now_s, &a->dcap);
 }
 
 bool
@@ -265,7 +264,7 @@ work_verify(void *job)
 	    .accept = EEDCAP_ACCEPT_ANY, .flags = EEDCAP_ALLOW_DEBUG | EEDCAP_DENY_MIGRATABLE};
 	struct attempt *a = job;
 
-	a->verdict = eedcap_verify(a->quote.p, a->quote.n, a->col->handle, a->now_s, &policy);
+	a->verdict = eedcap_judge(a->c->dcap, a->q, a->col->handle, a->now_s, &policy);
 }
 
 static bool

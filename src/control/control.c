@@ -10,12 +10,6 @@ control_now(const struct control *c)
 	return (struct registry_now){env_now_s(c->env), env_now_ms(c->env)};
 }
 
-const uint8_t *
-control_root(const struct control *c)
-{
-	return c->custom_root ? c->root_key : NULL;
-}
-
 bool
 control_may_log(struct control *c)
 {

@@ -53,8 +53,8 @@ struct control {
 	struct admin_rule admin;
 	struct gate *gate;
 
-	uint8_t root_key[EEDCAP_ROOT_KEY_SIZE];
-	bool custom_root;
+	struct eedcap_context *dcap; /* the trusted root, and what is known of platforms */
+	bool custom_root; /* it is not Intel's */
 	char audience_text[CONTROL_AUDIENCES][ATTEST_AUDIENCE_MAX + 1];
 	const char *audiences[CONTROL_AUDIENCES];
 	size_t audience_n;
@@ -73,9 +73,6 @@ struct control {
 };
 
 struct registry_now control_now(const struct control *c);
-
-/* The key to judge quotes by: NULL for Intel's. */
-const uint8_t *control_root(const struct control *c);
 
 /* Say whether a line about a stranger may be logged now: at most some a second, so that nobody
  * fills the disk; how many were left out is told with the next. */

@@ -22,25 +22,35 @@
 /* --- start --- */
 
 static bool
-load_root(struct control *c, struct err *e)
+load_root(const struct control *c, uint8_t key[static EEDCAP_ROOT_KEY_SIZE], struct err *e)
 {
 	struct eedcap_error d = {0};
 	struct err read = {0};
 	struct buf b;
 	bool ok;
 
-	if (!c->set->dcap_root_ca)
-		return true;
 	buf_init(&b, ROOT_CA_MAX);
 	ok = file_read(c->set->dcap_root_ca, ROOT_CA_MAX, &b, &read);
 	if (!ok)
 		(void)err_set(
 		    e, ERR_USAGE, REASON_BAD_SETTING, "EE_DCAP_ROOT_CA: %.120s", read.detail);
-	else if (!eedcap_root_key(b.p, b.n, c->root_key, &d))
+	else if (!eedcap_root_key(b.p, b.n, key, &d))
 		ok = err_set(e, ERR_USAGE, REASON_BAD_SETTING, "EE_DCAP_ROOT_CA: %s", d.detail);
 	buf_fini(&b);
-	c->custom_root = ok;
 	return ok;
+}
+
+static bool
+open_verifier(struct control *c, struct err *e)
+{
+	uint8_t key[EEDCAP_ROOT_KEY_SIZE];
+	struct eedcap_error d = {0};
+
+	c->custom_root = c->set->dcap_root_ca != NULL;
+	if (c->custom_root && !load_root(c, key, e))
+		return false;
+	c->dcap = eedcap_context_new(c->custom_root ? key : NULL, LIMIT_PLATFORMS_KNOWN, &d);
+	return c->dcap || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "verifier: %s", d.detail);
 }
 
 static bool
@@ -130,7 +140,7 @@ open_registry(struct control *c, struct err *e)
 static bool
 open_clients(struct control *c, struct err *e)
 {
-	struct collateral_opts col = {.url = c->set->pccs_url, .root_key = control_root(c)};
+	struct collateral_opts col = {.url = c->set->pccs_url, .dcap = c->dcap};
 	struct release_opts rel = {.api_url = c->set->github_api_url,
 	    .token = c->set->github_token,
 	    .owners = c->set->github_owners,
@@ -395,6 +405,7 @@ tear_down(struct control *c)
 	c->store = NULL;
 	wake_close(c->wake);
 	net_loop_free(c->loop);
+	eedcap_context_free(c->dcap); /* no worker runs any more */
 	registry_free(c->registry);
 	gate_free(c->gate);
 	tls_ctx_free(c->tls);
@@ -404,7 +415,7 @@ static bool
 start(struct control *c, struct err *e)
 {
 	c->loop = net_loop_new(e);
-	if (!c->loop || !open_gate(c, e) || !load_root(c, e) || !open_signals(c, e)
+	if (!c->loop || !open_gate(c, e) || !open_verifier(c, e) || !open_signals(c, e)
 	    || !open_registry(c, e) || !open_clients(c, e) || !open_http(c, e)
 	    || !set_audiences(c, e) || !open_front(c, e))
 		return false;

@@ -69,7 +69,7 @@ read_parts(struct parts *p, const struct json_doc *doc, struct err *e)
 
 struct eedcap_collateral *
 eedcap_collateral_parse(
-    const void *json, size_t n, const uint8_t *root_key, struct eedcap_error *err)
+    struct eedcap_context *ctx, const void *json, size_t n, struct eedcap_error *err)
 {
 	struct json_limits lim = {LIMIT_JSON_DEPTH, LIMIT_JSON_NODES};
 	struct eedcap_collateral *c = NULL;
@@ -82,10 +82,13 @@ eedcap_collateral_parse(
 	if (n > LIMIT_COLLATERAL) {
 		err_set(&e, ERR_LIMIT, REASON_COLLATERAL_MALFORMED, "%zu bytes", n);
 	} else if (!json_parse(&doc, span_of(json, n), lim, &inner)) {
-		err_set(&e, ERR_MALFORMED, REASON_COLLATERAL_MALFORMED, "%s", inner.detail);
+		if (inner.code == ERR_NOMEM)
+			err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "collateral");
+		else
+			err_set(&e, ERR_MALFORMED, REASON_COLLATERAL_MALFORMED, "%s", inner.detail);
 	} else {
 		if (read_parts(&p, &doc, &e))
-			c = eedcap_collateral_from_parts(&p.out, root_key, err);
+			c = eedcap_collateral_from_parts(ctx, &p.out, err);
 		json_free(&doc);
 	}
 	for (size_t i = 0; i < PARTS; i++)

@@ -215,6 +215,10 @@ read_tbs(struct cert *c, struct err *e)
 		return malformed(e, "broken");
 	if (!span_eq(alg, span_of(ecdsa_sha256, sizeof ecdsa_sha256)))
 		return malformed(e, "not signed with ecdsa-with-SHA256");
+	if (c->serial.n > SERIAL_MAX)
+		return malformed(e, "serial number of more than 20 bytes");
+	if (c->issuer.n > NAME_MAX_SIZE || c->subject.n > NAME_MAX_SIZE)
+		return malformed(e, "name of more than 255 bytes");
 	if (!read_cn(c->issuer, c->issuer_cn) || !read_cn(c->subject, c->subject_cn))
 		return malformed(e, "broken name");
 	if (!read_key(&r, c, e) || !read_extensions(&r, c, e))
@@ -258,6 +262,8 @@ decode(struct chain *ch, struct span text, size_t ends[static CHAIN_MAX], const 
 			    "%s: more than %d certificates", what, CHAIN_MAX);
 		ends[ch->n++] = ch->bytes.n;
 	}
+	if (ch->bytes.starved)
+		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "%s", what);
 	if (step == PEM_BAD)
 		return err_set(e, ERR_MALFORMED, REASON_CERT_MALFORMED, "%s: broken PEM", what);
 	if (ch->n == 0)
@@ -309,17 +315,17 @@ cert_is_self_issued(const struct cert *c)
 }
 
 bool
-cert_check_root(const struct cert *c, const uint8_t root_key[static EC_POINT_SIZE], struct err *e)
+cert_check_root(struct verifier *vf, const struct cert *c, struct err *e)
 {
 	/* The key is pinned, not the certificate: Intel has issued more than one for it. */
-	if (!cert_is_self_issued(c) || memcmp(c->key, root_key, EC_POINT_SIZE) != 0)
+	if (!cert_is_self_issued(c) || memcmp(c->key, vf->root_key, EC_POINT_SIZE) != 0)
 		return err_set(
 		    e, ERR_UNTRUSTED, REASON_ROOT_UNTRUSTED, "root is \"%s\"", c->subject_cn);
-	return cert_check_issued(c, c, e);
+	return cert_check_issued(vf, c, c, e);
 }
 
 bool
-cert_check_issued(const struct cert *c, const struct cert *by, struct err *e)
+cert_check_issued(struct verifier *vf, const struct cert *c, const struct cert *by, struct err *e)
 {
 	if (!span_eq(c->issuer, by->subject))
 		return err_set(e, ERR_UNTRUSTED, REASON_CERT_CHAIN,
@@ -328,20 +334,8 @@ cert_check_issued(const struct cert *c, const struct cert *by, struct err *e)
 	if (!by->is_ca || !(by->key_usage & KU_CERT_SIGN))
 		return err_set(e, ERR_UNTRUSTED, REASON_CERT_CHAIN,
 		    "\"%s\" may not issue certificates", by->subject_cn);
-	if (!ecdsa_holds_der(by->key, c->tbs, c->signature))
+	if (!verifier_holds(vf, by->key, c->tbs, c->signature))
 		return err_set(e, ERR_UNTRUSTED, REASON_CERT_SIGNATURE,
 		    "\"%s\" is not signed by \"%s\"", c->subject_cn, by->subject_cn);
-	return true;
-}
-
-bool
-cert_check_time(const struct cert *c, int64_t now, struct err *e)
-{
-	if (now < c->valid.start)
-		return err_set(
-		    e, ERR_EXPIRED, REASON_NOT_YET_VALID, "certificate \"%s\"", c->subject_cn);
-	if (now > c->valid.end)
-		return err_set(
-		    e, ERR_EXPIRED, REASON_CERT_EXPIRED, "certificate \"%s\"", c->subject_cn);
 	return true;
 }

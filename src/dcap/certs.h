@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include "dcap/ecdsa.h"
+#include "dcap/verifier.h"
 #include "dcap/when.h"
 
 /* Key usage bits (RFC 5280 section 4.2.1.3), as they lie in the first byte. */
@@ -14,10 +14,15 @@
 #define KU_CERT_SIGN         0x04
 #define KU_CRL_SIGN          0x02
 
+/* The longest serial number (RFC 5280 section 4.1.2.2) and Name; Intel's Names have 114 bytes. */
+#define SERIAL_MAX    20
+#define NAME_MAX_SIZE 255
+
 struct cert {
 	struct span der, tbs, signature;
-	struct span serial; /* unsigned, without leading zeros */
-	struct span issuer, subject; /* DER of the Names: compared byte by byte */
+	struct span serial; /* unsigned, without leading zeros; at most SERIAL_MAX bytes */
+	struct span issuer,
+	    subject; /* DER of the Names, at most NAME_MAX_SIZE: compared byte by byte */
 	char issuer_cn[64], subject_cn[64];
 	const uint8_t *key; /* EC_POINT_SIZE bytes */
 	struct window valid;
@@ -48,13 +53,10 @@ void chain_fini(struct chain *ch);
 bool cert_is_self_issued(const struct cert *c);
 
 /* Check that c is the trusted root: self-issued, signed by its own key, that key the pinned one. */
-MUST_CHECK bool cert_check_root(
-    const struct cert *c, const uint8_t root_key[static EC_POINT_SIZE], struct err *e);
+MUST_CHECK bool cert_check_root(struct verifier *vf, const struct cert *c, struct err *e);
 
 /* Check that c names `by` as its issuer and is signed by its key, and that `by` may sign. */
-MUST_CHECK bool cert_check_issued(const struct cert *c, const struct cert *by, struct err *e);
-
-/* Check that now lies in a certificate's window. */
-MUST_CHECK bool cert_check_time(const struct cert *c, int64_t now, struct err *e);
+MUST_CHECK bool cert_check_issued(
+    struct verifier *vf, const struct cert *c, const struct cert *by, struct err *e);
 
 #endif

@@ -5,19 +5,6 @@
 #include "base/limits.h"
 #include "dcap/error.h"
 
-/* Intel SGX Root CA's public key: pinned instead of a certificate, of which there are several. */
-static const uint8_t intel_root_key[EC_POINT_SIZE] = {0x04, 0x0b, 0xa9, 0xc4, 0xc0, 0xc0, 0xc8,
-    0x61, 0x93, 0xa3, 0xfe, 0x23, 0xd6, 0xb0, 0x2c, 0xda, 0x10, 0xa8, 0xbb, 0xd4, 0xe8, 0x8e, 0x48,
-    0xb4, 0x45, 0x85, 0x61, 0xa3, 0x6e, 0x70, 0x55, 0x25, 0xf5, 0x67, 0x91, 0x8e, 0x2e, 0xdc, 0x88,
-    0xe4, 0x0d, 0x86, 0x0b, 0xd0, 0xcc, 0x4e, 0xe2, 0x6a, 0xac, 0xc9, 0x88, 0xe5, 0x05, 0xa9, 0x53,
-    0x55, 0x8c, 0x45, 0x3f, 0x6b, 0x09, 0x04, 0xae, 0x73, 0x94};
-
-const uint8_t *
-root_key_or_intel(const uint8_t *key)
-{
-	return key ? key : intel_root_key;
-}
-
 static struct span
 span_bytes(struct eedcap_bytes b)
 {
@@ -36,47 +23,72 @@ keep(struct buf *dst, struct eedcap_bytes part, struct err *e)
 	return buf_ok(dst) || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "chain");
 }
 
-/* The issuer chain of the PCK CRL is not needed for trust: the quote's own chain holds the CA. Where
- * it is there it must hold, and spares the verifications two signatures and the CRL's. */
-static MUST_CHECK bool
-read_crl_chain(struct eedcap_collateral *c, struct err *e)
+/* The certificate of a chain that issues itself, and of two the other one. */
+static const struct cert *
+root_of(const struct chain *ch)
 {
-	const struct cert *ca, *root;
+	for (size_t i = 0; i < ch->n; i++)
+		if (cert_is_self_issued(&ch->cert[i]))
+			return &ch->cert[i];
+	return NULL;
+}
 
-	if (c->crl_chain_pem.n == 0)
-		return true;
-	if (!chain_parse(&c->crl_chain, buf_span(&c->crl_chain_pem), "PCK CRL issuer chain", e))
-		return false;
-	c->has_crl_chain = true;
-	if (c->crl_chain.n != 2)
+static MUST_CHECK bool
+check_list(const struct crl *crl, struct verifier *vf, const struct cert *by, struct err *e)
+{
+	if (!(by->key_usage & KU_CRL_SIGN))
+		return err_set(e, ERR_UNTRUSTED, REASON_CRL_ISSUER, "\"%s\" may not sign CRLs",
+		    by->subject_cn);
+	return crl_check_issuer(crl, vf, by->subject, by->key, e);
+}
+
+/* The issuer chain of the PCK CRL is not needed for trust: the quote's own chain holds the CA. Where
+ * it is there it must hold, and spares the verifications the CRL's signature. */
+static MUST_CHECK bool
+check_crl_chain(
+    struct eedcap_collateral *c, struct verifier *vf, const struct chain *ch, struct err *e)
+{
+	const struct cert *root = root_of(ch), *ca;
+
+	if (ch->n != 2 || !root)
 		return err_set(e, ERR_UNTRUSTED, REASON_CERT_CHAIN,
-		    "PCK CRL issuer chain of %zu certificates, not 2", c->crl_chain.n);
-	root = &c->crl_chain.cert[cert_is_self_issued(&c->crl_chain.cert[0]) ? 0 : 1];
-	ca = &c->crl_chain.cert[root == &c->crl_chain.cert[0] ? 1 : 0];
-	if (!cert_check_root(root, c->root_key, e) || !cert_check_issued(ca, root, e)
-	    || !crl_check_issuer(&c->pck_crl, ca, false, e))
+		    "PCK CRL issuer chain of %zu certificates is no CA and root", ch->n);
+	ca = root == &ch->cert[0] ? &ch->cert[1] : &ch->cert[0];
+	if (!cert_check_root(vf, root, e) || !cert_check_issued(vf, ca, root, e)
+	    || !check_list(&c->pck_crl, vf, ca, e))
 		return false;
-	c->known.v[0] = ca;
-	c->known.v[1] = root;
-	c->known.n = 2;
-	c->pck_crl_checked = true;
+	memcpy(c->pck_crl_key, ca->key, sizeof c->pck_crl_key);
 	return true;
+}
+
+static MUST_CHECK bool
+read_crl_chain(struct eedcap_collateral *c, struct verifier *vf, struct err *e)
+{
+	struct chain ch;
+	bool ok;
+
+	if (c->crl_chain_pem.n == 0) {
+		check_not_applicable(&c->checks, CHECK_PCK_CRL_CHAIN);
+		return true;
+	}
+	if (!chain_parse(&ch, buf_span(&c->crl_chain_pem), "PCK CRL issuer chain", e))
+		return false;
+	ok = checked(&c->checks, CHECK_PCK_CRL_CHAIN, check_crl_chain(c, vf, &ch, e));
+	c->has_crl_chain = ok;
+	chain_fini(&ch);
+	return ok;
 }
 
 /* The root CRL is checked under the root that came with the TCB info; any root has this key. */
 static MUST_CHECK bool
-check_root_crl(const struct eedcap_collateral *c, struct err *e)
+check_root_crl(const struct crl *crl, struct verifier *vf, const struct chain *ch, struct err *e)
 {
-	const struct cert *root = NULL;
+	const struct cert *root = root_of(ch);
 
-	for (size_t i = 0; i < c->tcb_chain.n; i++)
-		if (cert_is_self_issued(&c->tcb_chain.cert[i]))
-			root = &c->tcb_chain.cert[i];
 	if (!root)
 		return err_set(
 		    e, ERR_UNTRUSTED, REASON_CERT_CHAIN, "TCB info chain without a root");
-	return cert_check_root(root, c->root_key, e)
-	       && crl_check_issuer(&c->root_crl, root, false, e);
+	return cert_check_root(vf, root, e) && check_list(crl, vf, root, e);
 }
 
 static MUST_CHECK bool
@@ -89,30 +101,34 @@ load_documents(struct eedcap_collateral *c, const struct eedcap_collateral_parts
 }
 
 static MUST_CHECK bool
-load(struct eedcap_collateral *c, const struct eedcap_collateral_parts *p, struct err *e)
+check_signatures(struct eedcap_collateral *c, struct verifier *vf, const struct chain *tcb,
+    const struct chain *qe, struct err *e)
+{
+	struct document *ti = &c->tcb_info.doc, *qi = &c->qe_identity.doc;
+	struct checks *k = &c->checks;
+
+	return checked(k, CHECK_ROOT_CRL_SIGNATURE, check_root_crl(&c->root_crl, vf, tcb, e))
+	       && read_crl_chain(c, vf, e)
+	       && checked(
+		   k, CHECK_TCB_INFO_SIGNER, document_check_signer(ti, vf, tcb, &c->root_crl, e))
+	       && checked(k, CHECK_TCB_INFO_SIGNATURE, document_check_signature(ti, vf, e))
+	       && checked(
+		   k, CHECK_QE_IDENTITY_SIGNER, document_check_signer(qi, vf, qe, &c->root_crl, e))
+	       && checked(k, CHECK_QE_IDENTITY_SIGNATURE, document_check_signature(qi, vf, e));
+}
+
+/* Only what is signed is worth interpreting. */
+static MUST_CHECK bool
+read_documents(struct eedcap_collateral *c, struct err *e)
 {
 	struct window w = WINDOW_ALWAYS;
 
-	if (!keep(&c->crl_chain_pem, p->pck_crl_issuer_chain, e)
-	    || !keep(&c->tcb_chain_pem, p->tcb_info_issuer_chain, e)
-	    || !keep(&c->qe_chain_pem, p->qe_identity_issuer_chain, e)
-	    || !keep(&c->pck_chain_pem, p->pck_certificate_chain, e))
+	if (!checked(&c->checks, CHECK_TCB_INFO_FORMAT, tcb_info_read(&c->tcb_info, e))
+	    || !checked(&c->checks, CHECK_QE_IDENTITY_FORMAT, qe_identity_read(&c->qe_identity, e)))
 		return false;
-	c->has_pck_chain = c->pck_chain_pem.n > 0;
-	if (!crl_parse(&c->root_crl, span_bytes(p->root_ca_crl), "root CRL", e)
-	    || !crl_parse(&c->pck_crl, span_bytes(p->pck_crl), "PCK CRL", e)
-	    || !chain_parse(&c->tcb_chain, buf_span(&c->tcb_chain_pem), "TCB info chain", e)
-	    || !chain_parse(&c->qe_chain, buf_span(&c->qe_chain_pem), "QE identity chain", e)
-	    || !load_documents(c, p, e))
-		return false;
-	if (!check_root_crl(c, e) || !read_crl_chain(c, e)
-	    || !document_check(&c->tcb_info.doc, &c->tcb_chain, &c->root_crl, c->root_key, &w, e)
-	    || !document_check(&c->qe_identity.doc, &c->qe_chain, &c->root_crl, c->root_key, &w, e))
-		return false;
-	/* Only what is signed is worth interpreting. */
-	if (!tcb_info_read(&c->tcb_info, e) || !qe_identity_read(&c->qe_identity, e))
-		return false;
+	window_narrow(&w, c->tcb_info.doc.signer_valid);
 	window_narrow(&w, c->tcb_info.doc.valid);
+	window_narrow(&w, c->qe_identity.doc.signer_valid);
 	window_narrow(&w, c->qe_identity.doc.valid);
 	window_narrow(&w, c->root_crl.valid);
 	window_narrow(&w, c->pck_crl.valid);
@@ -120,21 +136,53 @@ load(struct eedcap_collateral *c, const struct eedcap_collateral_parts *p, struc
 	return true;
 }
 
+static MUST_CHECK bool
+load(struct eedcap_collateral *c, struct verifier *vf, const struct eedcap_collateral_parts *p,
+    struct err *e)
+{
+	struct chain tcb, qe;
+	bool ok;
+
+	if (!keep(&c->crl_chain_pem, p->pck_crl_issuer_chain, e)
+	    || !keep(&c->tcb_chain_pem, p->tcb_info_issuer_chain, e)
+	    || !keep(&c->qe_chain_pem, p->qe_identity_issuer_chain, e)
+	    || !keep(&c->pck_chain_pem, p->pck_certificate_chain, e)
+	    || !crl_parse(&c->root_crl, span_bytes(p->root_ca_crl), "root CRL", e)
+	    || !crl_parse(&c->pck_crl, span_bytes(p->pck_crl), "PCK CRL", e)
+	    || !load_documents(c, p, e))
+		return false;
+	c->has_pck_chain = c->pck_chain_pem.n > 0;
+	crl_digest(&c->root_crl, vf);
+	crl_digest(&c->pck_crl, vf);
+	if (!chain_parse(&tcb, buf_span(&c->tcb_chain_pem), "TCB info chain", e))
+		return false;
+	ok = chain_parse(&qe, buf_span(&c->qe_chain_pem), "QE identity chain", e);
+	if (ok) {
+		ok = check_signatures(c, vf, &tcb, &qe, e) && read_documents(c, e);
+		chain_fini(&qe);
+	}
+	chain_fini(&tcb);
+	return ok;
+}
+
 struct eedcap_collateral *
-eedcap_collateral_from_parts(
-    const struct eedcap_collateral_parts *parts, const uint8_t *root_key, struct eedcap_error *err)
+eedcap_collateral_from_parts(struct eedcap_context *ctx,
+    const struct eedcap_collateral_parts *parts, struct eedcap_error *err)
 {
 	struct eedcap_collateral *c = calloc(1, sizeof *c);
+	struct verifier vf;
 	struct err e = {0};
 
 	if (!c) {
-		err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "collateral");
-	} else {
-		memcpy(c->root_key, root_key_or_intel(root_key), sizeof c->root_key);
-		if (!load(c, parts, &e)) {
-			eedcap_collateral_free(c);
-			c = NULL;
-		}
+		(void)err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "collateral");
+	} else if (verifier_begin(&vf, ctx, &e)) {
+		memcpy(c->root_key, vf.root_key, sizeof c->root_key);
+		(void)!load(c, &vf, parts, &e);
+		verifier_end(&vf, &e);
+	}
+	if (e.code != ERR_NONE) {
+		eedcap_collateral_free(c);
+		c = NULL;
 	}
 	error_export(err, &e);
 	return c;
@@ -149,28 +197,11 @@ eedcap_collateral_free(struct eedcap_collateral *c)
 	buf_fini(&c->tcb_chain_pem);
 	buf_fini(&c->qe_chain_pem);
 	buf_fini(&c->pck_chain_pem);
-	chain_fini(&c->crl_chain);
-	chain_fini(&c->tcb_chain);
-	chain_fini(&c->qe_chain);
 	crl_fini(&c->root_crl);
 	crl_fini(&c->pck_crl);
 	tcb_info_fini(&c->tcb_info);
 	qe_identity_fini(&c->qe_identity);
 	free(c);
-}
-
-bool
-collateral_check_time(const struct eedcap_collateral *c, int64_t now, struct err *e)
-{
-	const struct chain *chains[] = {&c->tcb_chain, &c->qe_chain};
-
-	for (size_t i = 0; i < 2; i++)
-		for (size_t k = 0; k < chains[i]->n; k++)
-			if (!cert_check_time(&chains[i]->cert[k], now, e))
-				return false;
-	return crl_check_time(&c->root_crl, now, e) && crl_check_time(&c->pck_crl, now, e)
-	       && document_check_time(&c->tcb_info.doc, now, e)
-	       && document_check_time(&c->qe_identity.doc, now, e);
 }
 
 const uint8_t *
@@ -195,6 +226,18 @@ int64_t
 eedcap_collateral_start(const struct eedcap_collateral *c)
 {
 	return c->valid.start;
+}
+
+uint32_t
+eedcap_collateral_tcb_info_number(const struct eedcap_collateral *c)
+{
+	return c->tcb_info.doc.evaluation_number;
+}
+
+uint32_t
+eedcap_collateral_qe_identity_number(const struct eedcap_collateral *c)
+{
+	return c->qe_identity.doc.evaluation_number;
 }
 
 uint32_t

@@ -1,5 +1,7 @@
 #include "dcap/crl.h"
 
+#include <stdlib.h>
+
 #include "base/base64.h"
 #include "base/hex.h"
 #include "base/limits.h"
@@ -47,7 +49,9 @@ decode(struct span in, struct buf *der)
 		return hex_decode_buf(text, der);
 	buf_init(&squeezed, text.n ? text.n : 1);
 	pem_squeeze(text, &squeezed);
-	ok = squeezed.n > 0 && base64_decode(buf_span(&squeezed), der);
+	ok = squeezed.n > 0 && buf_ok(&squeezed) && base64_decode(buf_span(&squeezed), der);
+	if (squeezed.starved)
+		der->failed = der->starved = true;
 	buf_fini(&squeezed);
 	return ok;
 }
@@ -94,7 +98,49 @@ take_entry(struct rd *r)
 		r->bad = true;
 	while (serial.n > 0 && serial.p[0] == 0)
 		serial = span_from(serial, 1);
+	if (serial.n > SERIAL_MAX) /* RFC 5280 section 5.1.2.6: as a certificate's */
+		r->bad = true;
 	return serial;
+}
+
+static int
+compare_entries(const void *pa, const void *pb)
+{
+	const struct crl_entry *a = pa, *b = pb;
+	int by = (a->n > b->n) - (a->n < b->n);
+
+	return by ? by : memcmp(a->serial, b->serial, a->n);
+}
+
+static struct crl_entry
+entry_of(struct span serial)
+{
+	struct crl_entry entry = {.n = (uint8_t)serial.n};
+
+	if (serial.n)
+		memcpy(entry.serial, serial.p, serial.n);
+	return entry;
+}
+
+/* Count, then keep sorted: what is asked of a list is asked at every verification. */
+static MUST_CHECK bool
+read_entries(struct crl *crl, struct span revoked, struct err *e)
+{
+	struct rd r = rd_of(revoked);
+	size_t n = 0;
+
+	for (; rd_left(&r) > 0; n++)
+		(void)take_entry(&r);
+	if (!rd_end(&r))
+		return malformed(e, crl->what, "broken or unknown critical entry");
+	crl->entries = calloc(n ? n : 1, sizeof *crl->entries);
+	if (!crl->entries)
+		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "%s", crl->what);
+	r = rd_of(revoked);
+	while (crl->n_entries < n)
+		crl->entries[crl->n_entries++] = entry_of(take_entry(&r));
+	qsort(crl->entries, n, sizeof *crl->entries, compare_entries);
+	return true;
 }
 
 static MUST_CHECK bool
@@ -118,7 +164,8 @@ static MUST_CHECK bool
 read_tbs(struct crl *crl, struct err *e)
 {
 	struct rd whole = rd_of(crl->tbs);
-	struct rd r = der_enter(&whole, DER_SEQUENCE), entries;
+	struct rd r = der_enter(&whole, DER_SEQUENCE);
+	struct span revoked = span_of(NULL, 0);
 	uint32_t version = der_take_uint(&r, DER_INTEGER, 255);
 	struct span alg = der_take_whole(&r, DER_SEQUENCE);
 
@@ -130,13 +177,8 @@ read_tbs(struct crl *crl, struct err *e)
 	if (!span_eq(alg, span_of(ecdsa_sha256, sizeof ecdsa_sha256)))
 		return malformed(e, crl->what, "not signed with ecdsa-with-SHA256");
 	if (der_next_is(&r, DER_SEQUENCE))
-		crl->revoked = der_take(&r, DER_SEQUENCE);
-	entries = rd_of(crl->revoked);
-	while (rd_left(&entries) > 0)
-		(void)take_entry(&entries);
-	if (!rd_end(&entries))
-		return malformed(e, crl->what, "broken or unknown critical entry");
-	if (!read_extensions(&r, crl->what, e))
+		revoked = der_take(&r, DER_SEQUENCE);
+	if (!read_entries(crl, revoked, e) || !read_extensions(&r, crl->what, e))
 		return false;
 	return rd_end(&r) || malformed(e, crl->what, "bytes behind the extensions");
 }
@@ -168,8 +210,11 @@ crl_parse(struct crl *crl, struct span bytes, const char *what, struct err *e)
 	if (bytes.n > 2 * LIMIT_CRL)
 		return err_set(e, ERR_LIMIT, REASON_CRL_MALFORMED, "%s: too big", what);
 	if (!decode(bytes, &crl->der)) {
+		bool starved = crl->der.starved;
+
 		crl_fini(crl);
-		return malformed(e, what, "neither DER, PEM, hex nor base64");
+		return starved ? err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "%s", what)
+			       : malformed(e, what, "neither DER, PEM, hex nor base64");
 	}
 	if (!read_crl(crl, e)) {
 		crl_fini(crl);
@@ -182,42 +227,39 @@ void
 crl_fini(struct crl *crl)
 {
 	buf_fini(&crl->der);
-	crl->revoked = span_of(NULL, 0);
+	free(crl->entries);
+	crl->entries = NULL;
+	crl->n_entries = 0;
+}
+
+void
+crl_digest(struct crl *crl, struct verifier *vf)
+{
+	verifier_digest(vf, crl->tbs, span_of("", 0), crl->digest);
 }
 
 bool
-crl_check_issuer(const struct crl *crl, const struct cert *ca, bool signature_known, struct err *e)
+crl_check_issuer(const struct crl *crl, struct verifier *vf, struct span issuer,
+    const uint8_t key[static EC_POINT_SIZE], struct err *e)
 {
 	/* Another CA's list is genuine, signed and fresh, and says nothing about this leaf. */
-	if (!span_eq(crl->issuer, ca->subject))
-		return err_set(e, ERR_UNTRUSTED, REASON_CRL_ISSUER, "%s is not of \"%s\"",
-		    crl->what, ca->subject_cn);
-	if (!(ca->key_usage & KU_CRL_SIGN))
-		return err_set(e, ERR_UNTRUSTED, REASON_CRL_ISSUER, "\"%s\" may not sign CRLs",
-		    ca->subject_cn);
-	if (!signature_known && !ecdsa_holds_der(ca->key, crl->tbs, crl->signature))
-		return err_set(e, ERR_UNTRUSTED, REASON_CRL_SIGNATURE, "%s is not signed by \"%s\"",
-		    crl->what, ca->subject_cn);
+	if (!span_eq(crl->issuer, issuer))
+		return err_set(
+		    e, ERR_UNTRUSTED, REASON_CRL_ISSUER, "%s is of another CA", crl->what);
+	if (!verifier_holds_digest(vf, key, crl->digest, crl->signature))
+		return err_set(e, ERR_UNTRUSTED, REASON_CRL_SIGNATURE, "%s is not signed by its CA",
+		    crl->what);
 	return true;
 }
 
 bool
 crl_holds(const struct crl *crl, struct span serial)
 {
-	struct rd r = rd_of(crl->revoked);
+	struct crl_entry wanted;
 
-	while (rd_left(&r) > 0)
-		if (span_eq(take_entry(&r), serial))
-			return true;
-	return false;
-}
-
-bool
-crl_check_time(const struct crl *crl, int64_t now, struct err *e)
-{
-	if (now < crl->valid.start)
-		return err_set(e, ERR_EXPIRED, REASON_NOT_YET_VALID, "%s", crl->what);
-	if (now > crl->valid.end)
-		return err_set(e, ERR_EXPIRED, REASON_CRL_EXPIRED, "%s", crl->what);
-	return true;
+	if (serial.n > SERIAL_MAX)
+		return false;
+	wanted = entry_of(serial);
+	return bsearch(&wanted, crl->entries, crl->n_entries, sizeof wanted, compare_entries)
+	       != NULL;
 }

@@ -7,11 +7,20 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "dcap/certs.h"
+#include "dcap/verifier.h"
+
+/* A serial number of the list; longer ones than any certificate's are refused. */
+struct crl_entry {
+	uint8_t n;
+	uint8_t serial[SERIAL_MAX]; /* unsigned, without leading zeros */
+};
 
 struct crl {
 	struct buf der;
 	struct span tbs, signature, issuer;
-	struct span revoked; /* content of revokedCertificates; may be empty */
+	uint8_t digest[SHA256_SIZE]; /* of tbs; set by crl_digest */
+	struct crl_entry *entries; /* sorted */
+	size_t n_entries;
 	struct window valid;
 	const char *what; /* "root CRL", "PCK CRL": for details */
 };
@@ -21,14 +30,14 @@ struct crl {
 MUST_CHECK bool crl_parse(struct crl *crl, struct span bytes, const char *what, struct err *e);
 void crl_fini(struct crl *crl);
 
-/* Check that `ca` is the list's issuer, by name, usage and signature. signature_known leaves the
- * last out: the caller has checked it under the same key. */
-MUST_CHECK bool crl_check_issuer(
-    const struct crl *crl, const struct cert *ca, bool signature_known, struct err *e);
+/* Hash what is signed, once for all checks of the signature. */
+void crl_digest(struct crl *crl, struct verifier *vf);
+
+/* Check that `issuer` (a Name, for messages its common name) and its key issued and signed the list. */
+MUST_CHECK bool crl_check_issuer(const struct crl *crl, struct verifier *vf, struct span issuer,
+    const uint8_t key[static EC_POINT_SIZE], struct err *e);
 
 /* Say whether the list holds a serial number (unsigned, without leading zeros). */
 bool crl_holds(const struct crl *crl, struct span serial);
-
-MUST_CHECK bool crl_check_time(const struct crl *crl, int64_t now, struct err *e);
 
 #endif

@@ -21,19 +21,31 @@ document_bad(const struct document *d, struct err *e, const char *fmt, ...)
 	return err_set(e, ERR_MALFORMED, d->kind->malformed, "%s: %s", d->kind->what, text);
 }
 
+/* Parse JSON; what is wrong with it, or for want of memory, is told of the document. */
+static MUST_CHECK bool
+parse(const struct document *d, struct json_doc *doc, struct span text, struct err *e)
+{
+	struct json_limits lim = {LIMIT_JSON_DEPTH, LIMIT_DOCUMENT_NODES};
+	struct err inner = {0};
+
+	if (json_parse(doc, text, lim, &inner))
+		return true;
+	if (inner.code == ERR_NOMEM)
+		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "%s", d->kind->what);
+	return document_bad(d, e, "%s", inner.detail);
+}
+
 /* Find the signed object inside an answer body: the exact bytes of its value. */
 static MUST_CHECK bool
 split_body(struct document *d, struct span body, struct err *e)
 {
-	struct json_limits lim = {LIMIT_JSON_DEPTH, LIMIT_DOCUMENT_NODES};
 	struct json_doc doc;
-	struct err inner = {0};
 	const struct json_node *object;
 	char hex[130];
 	bool ok = false;
 
-	if (!json_parse(&doc, body, lim, &inner))
-		return document_bad(d, e, "%s", inner.detail);
+	if (!parse(d, &doc, body, e))
+		return false;
 	object = json_get(&doc, json_top(&doc), d->kind->member);
 	if (json_has_dup(json_top(&doc)))
 		document_bad(d, e, "repeated member in the body");
@@ -44,6 +56,7 @@ split_body(struct document *d, struct span body, struct err *e)
 		document_bad(d, e, "body has no signature of 128 hex digits");
 	else {
 		buf_add(&d->raw, object->text);
+		d->odd_body = json_top(&doc)->count > 2;
 		ok = true;
 	}
 	json_free(&doc);
@@ -106,14 +119,14 @@ find_signer(const struct document *d, const struct chain *ch, const struct cert 
 }
 
 bool
-document_check(const struct document *d, const struct chain *ch, const struct crl *root_crl,
-    const uint8_t root_key[static EC_POINT_SIZE], struct window *signer_window, struct err *e)
+document_check_signer(struct document *d, struct verifier *vf, const struct chain *ch,
+    const struct crl *root_crl, struct err *e)
 {
 	const struct cert *signer = NULL, *root = NULL;
 
 	if (!find_signer(d, ch, &signer, &root, e))
 		return false;
-	if (!cert_check_root(root, root_key, e) || !cert_check_issued(signer, root, e))
+	if (!cert_check_root(vf, root, e) || !cert_check_issued(vf, signer, root, e))
 		return false;
 	if (!span_eq(root_crl->issuer, root->subject))
 		return err_set(e, ERR_UNTRUSTED, REASON_CRL_ISSUER, "root CRL is not of \"%s\"",
@@ -121,23 +134,27 @@ document_check(const struct document *d, const struct chain *ch, const struct cr
 	if (crl_holds(root_crl, signer->serial))
 		return err_set(e, ERR_UNTRUSTED, REASON_TCB_SIGNER_REVOKED,
 		    "signer of %s is revoked", d->kind->what);
-	if (!ecdsa_holds_raw(signer->key, buf_span(&d->raw), d->signature))
-		return err_set(e, ERR_UNTRUSTED, d->kind->signature, "%s", d->kind->what);
-	window_narrow(signer_window, signer->valid);
-	window_narrow(signer_window, root->valid);
+	memcpy(d->signer_key, signer->key, sizeof d->signer_key);
+	d->signer_valid = signer->valid;
+	window_narrow(&d->signer_valid, root->valid);
 	return true;
+}
+
+bool
+document_check_signature(const struct document *d, struct verifier *vf, struct err *e)
+{
+	return verifier_holds_raw(vf, d->signer_key, buf_span(&d->raw), d->signature)
+	       || err_set(e, ERR_UNTRUSTED, d->kind->signature, "%s", d->kind->what);
 }
 
 bool
 document_read(struct document *d, struct err *e)
 {
-	struct json_limits lim = {LIMIT_JSON_DEPTH, LIMIT_DOCUMENT_NODES};
 	const struct json_node *top;
-	struct err inner = {0};
 	int64_t number;
 
-	if (!json_parse(&d->json, buf_span(&d->raw), lim, &inner))
-		return document_bad(d, e, "%s", inner.detail);
+	if (!parse(d, &d->json, buf_span(&d->raw), e))
+		return false;
 	top = json_top(&d->json);
 	if (top->type != JSON_OBJECT || json_has_dup(top))
 		return document_bad(d, e, "not an object without repeated members");
@@ -147,16 +164,6 @@ document_read(struct document *d, struct err *e)
 	    || !document_int(d, top, "tcbEvaluationDataNumber", 0, UINT32_MAX, &number, e))
 		return false;
 	d->evaluation_number = (uint32_t)number;
-	return true;
-}
-
-bool
-document_check_time(const struct document *d, int64_t now, struct err *e)
-{
-	if (now < d->valid.start)
-		return err_set(e, ERR_EXPIRED, REASON_NOT_YET_VALID, "%s", d->kind->what);
-	if (now > d->valid.end)
-		return err_set(e, ERR_EXPIRED, d->kind->expired, "%s", d->kind->what);
 	return true;
 }
 

@@ -10,6 +10,8 @@
 #include "base/json.h"
 #include "dcap/certs.h"
 #include "dcap/crl.h"
+#include "dcap/verifier.h"
+#include "dcap/when.h"
 #include "eedcap.h"
 
 /* Which document, with its own reasons. */
@@ -25,8 +27,11 @@ struct document {
 	uint8_t signature[64];
 	struct json_doc json;
 	int64_t version;
+	uint8_t signer_key[EC_POINT_SIZE];
+	struct window signer_valid;
 	struct window valid;
 	uint32_t evaluation_number;
+	bool odd_body; /* the answer body had members that nothing is known of */
 };
 
 /* Keep a document's bytes: either `text` is the signed object and `signature` its 128 hex digits,
@@ -36,17 +41,17 @@ MUST_CHECK bool document_load(struct document *d, const struct document_kind *ki
     struct span text, struct span signature, struct err *e);
 void document_fini(struct document *d);
 
-/* Check the signer's chain up to the root key, that the signer is not revoked, and the signature
- * over the bytes. *signer_window is narrowed to that of signer and root. */
-MUST_CHECK bool document_check(const struct document *d, const struct chain *ch,
-    const struct crl *root_crl, const uint8_t root_key[static EC_POINT_SIZE],
-    struct window *signer_window, struct err *e);
+/* Check the signer's chain up to the root key, and that the signer is not revoked. Keeps the common
+ * window of signer and root. */
+MUST_CHECK bool document_check_signer(struct document *d, struct verifier *vf,
+    const struct chain *ch, const struct crl *root_crl, struct err *e);
+
+/* Check the signature of that signer over the bytes. */
+MUST_CHECK bool document_check_signature(
+    const struct document *d, struct verifier *vf, struct err *e);
 
 /* Parse the bytes and read version, dates and evaluation number. */
 MUST_CHECK bool document_read(struct document *d, struct err *e);
-
-/* Check that now lies in the document's window. */
-MUST_CHECK bool document_check_time(const struct document *d, int64_t now, struct err *e);
 
 /* -- reading members; each refuses an absent member, a wrong type, a value out of range -- */
 

@@ -1,12 +1,27 @@
 #include "dcap/ecdsa.h"
 
+#include <stdlib.h>
+
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
-/* Make a key of a point. OpenSSL refuses one that is not on the curve, or is infinity. */
+struct ecdsa {
+	EVP_PKEY *key; /* its point changes, its curve does not */
+	EVP_PKEY_CTX *verify;
+	EVP_MD *sha256;
+	EVP_MD_CTX *hash;
+};
+
+/* The base point of P-256 (SEC 2, section 2.4.2): a key to begin with. */
+static const uint8_t base_point[EC_POINT_SIZE] = {0x04, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42,
+    0x47, 0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2, 0x77, 0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33,
+    0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96, 0x4f, 0xe3, 0x42, 0xe2, 0xfe, 0x1a, 0x7f,
+    0x9b, 0x8e, 0xe7, 0xeb, 0x4a, 0x7c, 0x0f, 0x9e, 0x16, 0x2b, 0xce, 0x33, 0x57, 0x6b, 0x31, 0x5e,
+    0xce, 0xcb, 0xb6, 0x40, 0x68, 0x37, 0xbf, 0x51, 0xf5};
+
 static EVP_PKEY *
-key_of(const uint8_t point[static EC_POINT_SIZE])
+new_key(void)
 {
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
 	EVP_PKEY *key = NULL;
@@ -18,31 +33,91 @@ key_of(const uint8_t point[static EC_POINT_SIZE])
 	    OSSL_PARAM_construct_end(),
 	};
 
-	memcpy(pub, point, sizeof pub);
-	if (ctx && pub[0] == 4 && EVP_PKEY_fromdata_init(ctx) == 1
+	memcpy(pub, base_point, sizeof pub);
+	if (ctx && EVP_PKEY_fromdata_init(ctx) == 1
 	    && EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) != 1)
 		key = NULL;
 	EVP_PKEY_CTX_free(ctx);
 	return key;
 }
 
-bool
-ecdsa_holds_der(const uint8_t point[static EC_POINT_SIZE], struct span msg, struct span sig)
+struct ecdsa *
+ecdsa_new(void)
 {
-	EVP_PKEY *key;
-	EVP_MD_CTX *ctx = NULL;
-	bool ok = false;
+	struct ecdsa *ec = calloc(1, sizeof *ec);
 
-	ERR_set_mark(); /* a refusal must not litter the caller's error queue */
-	key = key_of(point);
-	if (key)
-		ctx = EVP_MD_CTX_new();
-	if (ctx && EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, key) == 1)
-		ok = EVP_DigestVerify(ctx, sig.p, sig.n, msg.p, msg.n) == 1;
-	EVP_MD_CTX_free(ctx);
-	EVP_PKEY_free(key);
+	if (!ec)
+		return NULL;
+	ERR_set_mark(); /* a failure must not litter the caller's error queue */
+	ec->key = new_key();
+	ec->verify = ec->key ? EVP_PKEY_CTX_new_from_pkey(NULL, ec->key, NULL) : NULL;
+	ec->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+	ec->hash = EVP_MD_CTX_new();
 	ERR_pop_to_mark();
-	return ok;
+	if (ec->verify && ec->sha256 && ec->hash)
+		return ec;
+	ecdsa_free(ec);
+	return NULL;
+}
+
+void
+ecdsa_free(struct ecdsa *ec)
+{
+	if (!ec)
+		return;
+	EVP_PKEY_CTX_free(ec->verify);
+	EVP_PKEY_free(ec->key);
+	EVP_MD_CTX_free(ec->hash);
+	EVP_MD_free(ec->sha256);
+	free(ec);
+}
+
+bool
+ecdsa_digest(struct ecdsa *ec, struct span a, struct span b, uint8_t out[static SHA256_SIZE])
+{
+	unsigned n = 0;
+
+	return EVP_DigestInit_ex(ec->hash, ec->sha256, NULL) == 1
+	       && EVP_DigestUpdate(ec->hash, a.p, a.n) == 1
+	       && EVP_DigestUpdate(ec->hash, b.p, b.n) == 1
+	       && EVP_DigestFinal_ex(ec->hash, out, &n) == 1 && n == SHA256_SIZE;
+}
+
+/* OpenSSL refuses a point that is not on the curve, or is infinity; the key is then no longer to be
+ * used before it is set again. */
+static bool
+set_point(struct ecdsa *ec, const uint8_t point[static EC_POINT_SIZE])
+{
+	return point[0] == 4
+	       && EVP_PKEY_set1_encoded_public_key(ec->key, point, EC_POINT_SIZE) == 1;
+}
+
+bool
+ecdsa_is_point(struct ecdsa *ec, const uint8_t key[static EC_POINT_SIZE])
+{
+	bool is;
+
+	ERR_set_mark();
+	is = set_point(ec, key);
+	ERR_pop_to_mark();
+	return is;
+}
+
+enum ecdsa_answer
+ecdsa_verify(struct ecdsa *ec, const uint8_t key[static EC_POINT_SIZE],
+    const uint8_t digest[static SHA256_SIZE], struct span sig)
+{
+	enum ecdsa_answer answer = ECDSA_FAILS;
+
+	ERR_set_mark();
+	/* Initialised again for each key: that is what ties the operation to it. */
+	if (set_point(ec, key) && EVP_PKEY_verify_init(ec->verify) == 1
+	    && EVP_PKEY_verify(ec->verify, sig.p, sig.n, digest, SHA256_SIZE) == 1)
+		answer = ECDSA_HOLDS;
+	else if (ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE)
+		answer = ECDSA_NO_MEMORY;
+	ERR_pop_to_mark();
+	return answer;
 }
 
 /* Append a number as a DER INTEGER: no needless leading zeros, but one where the top bit is set.
@@ -63,29 +138,14 @@ put_integer(const uint8_t v[static 32], uint8_t *dst)
 	return 2 + pad + n;
 }
 
-bool
-ecdsa_holds_raw(
-    const uint8_t key[static EC_POINT_SIZE], struct span msg, const uint8_t sig[static 64])
+size_t
+ecdsa_der_of_raw(const uint8_t raw[static 64], uint8_t der[static ECDSA_DER_MAX])
 {
-	uint8_t der[2 + 35 + 35];
 	size_t n = 2;
 
-	n += put_integer(sig, der + n);
-	n += put_integer(sig + 32, der + n);
+	n += put_integer(raw, der + n);
+	n += put_integer(raw + 32, der + n);
 	der[0] = 0x30;
 	der[1] = (uint8_t)(n - 2);
-	return ecdsa_holds_der(key, msg, span_of(der, n));
-}
-
-bool
-sha256_of(struct span a, struct span b, uint8_t out[static 32])
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	unsigned n = 0;
-	bool ok = ctx && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1
-		  && EVP_DigestUpdate(ctx, a.p, a.n) == 1 && EVP_DigestUpdate(ctx, b.p, b.n) == 1
-		  && EVP_DigestFinal_ex(ctx, out, &n) == 1 && n == 32;
-
-	EVP_MD_CTX_free(ctx);
-	return ok;
+	return n;
 }

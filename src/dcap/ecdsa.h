@@ -1,5 +1,7 @@
 /* ecdsa.h - ECDSA over P-256 with SHA-256: is this signature of these bytes by this key? Keys are
- * uncompressed points of 65 bytes. Holds no state. */
+ * uncompressed points of 65 bytes. An engine owns libcrypto's objects, which cost more to make than
+ * a third of a verification: it is made once and used for any number of keys, by one thread at a
+ * time. Remembers nothing of what it verified. */
 #ifndef DCAP_ECDSA_H
 #define DCAP_ECDSA_H
 
@@ -7,17 +9,31 @@
 #include "base/span.h"
 
 #define EC_POINT_SIZE 65
+#define SHA256_SIZE   32
 
-/* Say whether a DER signature (X.509's form) holds. No also where the key is no point of the
- * curve, and where there is no memory. */
-MUST_CHECK bool ecdsa_holds_der(
-    const uint8_t key[static EC_POINT_SIZE], struct span msg, struct span sig);
+struct ecdsa;
 
-/* The same for r and s as two big-endian numbers of 32 bytes; both s and n - s are taken. */
-MUST_CHECK bool ecdsa_holds_raw(
-    const uint8_t key[static EC_POINT_SIZE], struct span msg, const uint8_t sig[static 64]);
+/* NULL where there is no memory. */
+struct ecdsa *ecdsa_new(void);
+void ecdsa_free(struct ecdsa *ec);
 
 /* SHA-256 of two byte strings, one behind the other. False where there is no memory. */
-MUST_CHECK bool sha256_of(struct span a, struct span b, uint8_t out[static 32]);
+MUST_CHECK bool ecdsa_digest(
+    struct ecdsa *ec, struct span a, struct span b, uint8_t out[static SHA256_SIZE]);
+
+enum ecdsa_answer { ECDSA_HOLDS, ECDSA_FAILS, ECDSA_NO_MEMORY };
+
+/* Say whether a DER signature (X.509's form) over a digest holds. It fails also where the key is no
+ * point of the curve. */
+MUST_CHECK enum ecdsa_answer ecdsa_verify(struct ecdsa *ec, const uint8_t key[static EC_POINT_SIZE],
+    const uint8_t digest[static SHA256_SIZE], struct span sig);
+
+/* Say whether a key is a point of the curve. */
+MUST_CHECK bool ecdsa_is_point(struct ecdsa *ec, const uint8_t key[static EC_POINT_SIZE]);
+
+/* A signature of two numbers of 32 bytes, big-endian, as DER (X.690: no needless leading zeros).
+ * Returns its length. Both s and n - s stay what they are. */
+#define ECDSA_DER_MAX 72
+size_t ecdsa_der_of_raw(const uint8_t raw[static 64], uint8_t der[static ECDSA_DER_MAX]);
 
 #endif

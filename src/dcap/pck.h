@@ -1,39 +1,43 @@
 /* pck.h - the chain from a platform's PCK certificate to the root, and what the certificate says
- * of the platform (Intel's SGX extension, 1.2.840.113741.1.13.1). Owns nothing: roles point into
- * a chain of certs.h. */
+ * of the platform (Intel's SGX extension, 1.2.840.113741.1.13.1). A struct pck is what is left of a
+ * chain once it has been read: plain bytes that point nowhere, so that it can be copied and kept. */
 #ifndef DCAP_PCK_H
 #define DCAP_PCK_H
 
 #include "base/err.h"
 #include "dcap/certs.h"
+#include "dcap/checks.h"
+#include "dcap/when.h"
 #include "eedcap.h"
 
+struct pck_name {
+	uint8_t n;
+	uint8_t der[NAME_MAX_SIZE];
+};
+
+struct pck_serial {
+	uint8_t n;
+	uint8_t v[SERIAL_MAX];
+};
+
 struct pck {
-	const struct cert *leaf, *ca, *root;
 	struct eedcap_platform platform;
+	uint8_t leaf_key[EC_POINT_SIZE], ca_key[EC_POINT_SIZE];
+	struct pck_serial leaf_serial, ca_serial;
+	struct pck_name ca_name, root_name;
+	struct window leaf_valid, ca_valid, root_valid;
 };
 
-/* Certificates whose signatures have been checked before, up to the root: not checked again. */
-struct known_certs {
-	const struct cert *v[4];
-	size_t n;
-};
-
-/* Say which certificate is which by what they hold, not by their order, and read the leaf. */
-MUST_CHECK bool pck_read(struct pck *p, const struct chain *ch, struct err *e);
+/* Read a chain (PEM, or the leaf's DER alone, as certification data has it) and check its
+ * signatures, names and constraints up to the trusted root; or remember that this was done with
+ * these very bytes. Says which certificate is which by what they hold, not by their order. */
+MUST_CHECK bool pck_check(
+    struct pck *out, struct verifier *vf, struct span text, struct checks *checks, struct err *e);
 
 /* Read the leaf alone: any certificate of the chain that calls itself a PCK certificate. */
-MUST_CHECK bool pck_read_leaf(struct eedcap_platform *out, const struct chain *ch, struct err *e);
+MUST_CHECK bool pck_read_leaf(struct eedcap_platform *out, struct span text, struct err *e);
 
-/* Check the three signatures, names and constraints, under the pinned root key. */
-MUST_CHECK bool pck_check(const struct pck *p, const uint8_t root_key[static EC_POINT_SIZE],
-    const struct known_certs *known, struct err *e);
-
-/* Check that now lies in the windows of all three. */
-MUST_CHECK bool pck_check_time(const struct pck *p, int64_t now, struct err *e);
-
-/* Cut the NUL bytes that end most chains inside quotes, then parse. A NUL elsewhere is refused:
- * what stands behind it would be seen by one reader and not by another. */
-MUST_CHECK bool pck_chain_parse(struct chain *ch, struct span text, struct err *e);
+/* Check that `text` holds one certificate, and that it is p's leaf. */
+MUST_CHECK bool pck_is_leaf(const struct pck *p, struct span text, struct err *e);
 
 #endif

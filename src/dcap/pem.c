@@ -64,6 +64,8 @@ pem_next(struct span *text, const char *label, struct buf *out)
 	buf_init(&squeezed, body.n ? body.n : 1);
 	pem_squeeze(body, &squeezed);
 	ok = squeezed.n > 0 && buf_ok(&squeezed) && base64_decode(buf_span(&squeezed), out);
+	if (squeezed.starved)
+		out->failed = out->starved = true;
 	buf_fini(&squeezed);
 	*text = span_from(rest, at + strlen(end));
 	return ok ? PEM_FOUND : PEM_BAD;

@@ -9,7 +9,8 @@
 enum pem_step { PEM_FOUND, PEM_END, PEM_BAD };
 
 /* Decode the next block with that label ("CERTIFICATE"), appending its bytes to out, and move
- * *text behind it. PEM_END where no block is left. */
+ * *text behind it. PEM_END where no block is left; PEM_BAD also
+ * where there is no memory: out->starved says so. */
 enum pem_step pem_next(struct span *text, const char *label, struct buf *out);
 
 /* Append `text` to out without spaces, tabs, CR and LF. */

@@ -2,8 +2,9 @@
 
 #include <stdlib.h>
 
+#include <openssl/sha.h>
+
 #include "base/limits.h"
-#include "dcap/ecdsa.h"
 
 #define HEADER_SIZE 48
 #define REPORT_SIZE 384
@@ -173,7 +174,7 @@ quote_new(struct span bytes, struct err *e)
 		memcpy(h->bytes, bytes.p, bytes.n);
 	if (!quote_parse(&h->q, span_of(h->bytes, bytes.n), e))
 		goto fail;
-	if (!sha256_of(h->q.signed_part, span_of("", 0), h->digest)) {
+	if (!SHA256(h->q.signed_part.p, h->q.signed_part.n, h->digest)) {
 		err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "digest");
 		goto fail;
 	}

@@ -6,6 +6,7 @@
 
 #include "base/err.h"
 #include "base/rd.h"
+#include "dcap/pck.h"
 #include "eedcap.h"
 
 /* Body types as version 5 numbers them; versions 3 and 4 have one of the first two. */
@@ -40,6 +41,9 @@ struct eedcap_quote {
 	uint8_t *bytes;
 	struct quote q;
 	uint8_t digest[32]; /* SHA-256 of the signed part */
+	bool authentic; /* chain, QE report and signature were checked under root_key */
+	uint8_t root_key[EC_POINT_SIZE];
+	struct pck pck; /* where authentic */
 };
 
 /* Lay the quote out. */

@@ -116,21 +116,21 @@ converge(const struct level *platform, const struct level *qe, const struct leve
 }
 
 static MUST_CHECK bool
-evaluate(struct tcb_result *out, const struct tcb_input *in, const uint8_t *svn, struct err *e)
+match_qe(const struct tcb_input *in, const struct level **out, struct err *e)
 {
-	if (!match_platform(in, svn, &out->platform, e)
-	    || !match_module(in->info, svn, &out->module, e))
-		return false;
-	out->qe = isv_levels_match(&in->identity->levels, in->qe_isvsvn);
-	if (!out->qe)
-		return err_set(e, ERR_TCB, REASON_TCB_NOT_SUPPORTED, "no QE TCB level matches");
-	out->status = converge(out->platform, out->qe, out->module);
-	out->date = out->platform->date;
-	if (out->qe->date < out->date)
-		out->date = out->qe->date;
-	if (out->module && out->module->date < out->date)
-		out->date = out->module->date;
-	return true;
+	*out = isv_levels_match(&in->identity->levels, in->qe_isvsvn);
+	return *out || err_set(e, ERR_TCB, REASON_TCB_NOT_SUPPORTED, "no QE TCB level matches");
+}
+
+static void
+conclude(struct tcb_levels *l)
+{
+	l->status = converge(l->platform, l->qe, l->module);
+	l->date = l->platform->date;
+	if (l->qe->date < l->date)
+		l->date = l->qe->date;
+	if (l->module && l->module->date < l->date)
+		l->date = l->module->date;
 }
 
 static bool
@@ -162,19 +162,49 @@ relaunch(enum eedcap_status launch, enum eedcap_status current)
 	return launch;
 }
 
-bool
-tcb_evaluate(struct tcb_result *out, const struct tcb_input *in, struct err *e)
+/* The levels of the TD as it was built. */
+static MUST_CHECK bool
+evaluate_launch(
+    struct tcb_levels *l, const struct tcb_input *in, struct checks *checks, struct err *e)
 {
-	struct tcb_result launch = {0}, current = {0};
-
-	if (!evaluate(&launch, in, in->svn, e))
+	if (!checked(checks, CHECK_TCB_PLATFORM, match_platform(in, in->svn, &l->platform, e))
+	    || !checked(checks, CHECK_TCB_MODULE, match_module(in->info, in->svn, &l->module, e))
+	    || !checked(checks, CHECK_TCB_QE, match_qe(in, &l->qe, e)))
 		return false;
-	if (in->svn2) {
-		if (!evaluate(&current, in, in->svn2, e))
-			return false;
-		launch.current = current.status;
-		launch.status = relaunch(launch.status, current.status);
+	if (!l->module)
+		check_not_applicable(checks, CHECK_TCB_MODULE);
+	conclude(l);
+	return true;
+}
+
+/* The levels of what runs now: the QE's is the same. */
+static MUST_CHECK bool
+evaluate_current(struct tcb_levels *l, const struct tcb_input *in, const struct level *qe,
+    struct checks *checks, struct err *e)
+{
+	if (!in->svn2) {
+		check_not_applicable(checks, CHECK_TCB_CURRENT);
+		return true;
 	}
-	*out = launch;
+	l->qe = qe;
+	if (!checked(checks, CHECK_TCB_CURRENT,
+		match_platform(in, in->svn2, &l->platform, e)
+		    && match_module(in->info, in->svn2, &l->module, e)))
+		return false;
+	conclude(l);
+	return true;
+}
+
+bool
+tcb_evaluate(
+    struct tcb_result *out, const struct tcb_input *in, struct checks *checks, struct err *e)
+{
+	struct tcb_result r = {0};
+
+	if (!evaluate_launch(&r.launch, in, checks, e)
+	    || !evaluate_current(&r.current, in, r.launch.qe, checks, e))
+		return false;
+	r.status = in->svn2 ? relaunch(r.launch.status, r.current.status) : r.launch.status;
+	*out = r;
 	return true;
 }

@@ -3,6 +3,7 @@
 #ifndef DCAP_TCB_H
 #define DCAP_TCB_H
 
+#include "dcap/checks.h"
 #include "dcap/qe_identity.h"
 #include "dcap/quote.h"
 #include "dcap/tcb_info.h"
@@ -17,12 +18,17 @@ struct tcb_input {
 	const uint8_t *svn2; /* TEE_TCB_SVN2 of a TD report 1.5; else NULL */
 };
 
-/* Levels are NULL where there is none of the kind. */
+/* What one TEE_TCB_SVN comes to. */
+struct tcb_levels {
+	const struct level *platform, *qe, *module; /* NULL where there is none of the kind */
+	enum eedcap_status status; /* NONE: not evaluated */
+	int64_t date; /* earliest of the levels */
+};
+
 struct tcb_result {
-	const struct level *platform, *qe, *module; /* of the first SVN ("launch") */
+	struct tcb_levels launch; /* of the first SVN */
+	struct tcb_levels current; /* of the second; nothing where there is none */
 	enum eedcap_status status; /* of the whole */
-	enum eedcap_status current; /* of the second SVN; NONE where there is none */
-	int64_t date; /* earliest of the launch levels */
 };
 
 /* Check that a TD's module is one that the TCB info names (its signer and attributes). */
@@ -31,6 +37,7 @@ MUST_CHECK bool tcb_check_module(
 
 /* Find the levels and bring their statuses together. A revoked TCB is a result, not a failure;
  * no matching level is a failure. */
-MUST_CHECK bool tcb_evaluate(struct tcb_result *out, const struct tcb_input *in, struct err *e);
+MUST_CHECK bool tcb_evaluate(
+    struct tcb_result *out, const struct tcb_input *in, struct checks *checks, struct err *e);
 
 #endif

@@ -645,17 +645,39 @@ kit_fini(struct kit *k)
 	EVP_PKEY_free(k->stranger);
 }
 
+struct eedcap_context *
+kit_context(const struct kit *k, size_t platforms)
+{
+	struct eedcap_error e;
+	struct eedcap_context *ctx = eedcap_context_new(k->root_point, platforms, &e);
+
+	assert_non_null(ctx);
+	return ctx;
+}
+
+struct eedcap_collateral *
+kit_collateral(const struct kit *k, struct eedcap_context *ctx)
+{
+	struct eedcap_error e;
+	struct eedcap_collateral *c = eedcap_collateral_parse(
+	    ctx, k->collateral.p, k->collateral.n, &e);
+
+	assert_non_null(c);
+	return c;
+}
+
 struct kit_result
-kit_verify_with(const struct kit *k, int64_t now, const struct eedcap_policy *policy)
+kit_verify_under(struct eedcap_context *ctx, const struct kit *k, int64_t now,
+    const struct eedcap_policy *policy)
 {
 	struct kit_result r = {0};
 	struct eedcap_error e;
 	struct eedcap_collateral *c = eedcap_collateral_parse(
-	    k->collateral.p, k->collateral.n, k->root_point, &e);
+	    ctx, k->collateral.p, k->collateral.n, &e);
 	struct eedcap_verdict *v = NULL;
 
 	if (c) {
-		v = eedcap_verify(k->quote.p, k->quote.n, c, now, policy);
+		v = eedcap_verify(ctx, k->quote.p, k->quote.n, c, now, policy);
 		assert_non_null(v);
 		e = *eedcap_verdict_error(v);
 		r.status = eedcap_status_name(eedcap_verdict_status(v));
@@ -666,6 +688,19 @@ kit_verify_with(const struct kit *k, int64_t now, const struct eedcap_policy *po
 	eedcap_verdict_free(v);
 	eedcap_collateral_free(c);
 	return r;
+}
+
+struct kit_result
+kit_verify_with(const struct kit *k, int64_t now, const struct eedcap_policy *policy)
+{
+	struct eedcap_context *ctx = kit_context(k, 4);
+	struct kit_result first = kit_verify_under(ctx, k, now, policy);
+	struct kit_result again = kit_verify_under(ctx, k, now, policy);
+
+	assert_string_equal(first.reason, again.reason);
+	assert_ptr_equal(first.status, again.status);
+	eedcap_context_free(ctx);
+	return first;
 }
 
 struct kit_result

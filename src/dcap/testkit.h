@@ -70,8 +70,14 @@ void kit_build(struct kit *k);
 /* Replace the first `from` in a document; fails the test where there is none. */
 void kit_replace(struct buf *text, const char *from, const char *to);
 
-/* Verify what was built, at KIT_NOW under the kit's root, any status accepted. Returns the reason's
- * token ("ok"), valid until the next call; *status (may be NULL) gets the status' name or NULL. */
+/* A context with the kit's root, for so many platforms. The caller frees it. */
+struct eedcap_context *kit_context(const struct kit *k, size_t platforms);
+
+/* The collateral that was built, checked. The caller frees it. */
+struct eedcap_collateral *kit_collateral(const struct kit *k, struct eedcap_context *ctx);
+
+/* Verify what was built, under the kit's root: kit_verify at KIT_NOW with any status accepted. Done
+ * twice under one context, and whatever it remembers the outcome must be the same. */
 struct kit_result {
 	char reason[48];
 	enum eedcap_class kind;
@@ -80,5 +86,7 @@ struct kit_result {
 struct kit_result kit_verify(const struct kit *k);
 struct kit_result kit_verify_with(
     const struct kit *k, int64_t now, const struct eedcap_policy *policy);
+struct kit_result kit_verify_under(struct eedcap_context *ctx, const struct kit *k, int64_t now,
+    const struct eedcap_policy *policy);
 
 #endif

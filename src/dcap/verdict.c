@@ -31,21 +31,29 @@ eedcap_status_find(const char *name)
 }
 
 static int
-compare_ids(const void *a, const void *b)
+compare_advisories(const void *pa, const void *pb)
 {
-	return strcmp(a, b);
+	const struct advisory *a = pa, *b = pb;
+
+	return strcmp(a->id, b->id);
 }
 
 static void
-add_advisories(struct eedcap_verdict *v, const struct json_doc *doc, const struct level *level)
+add_advisories(struct eedcap_verdict *v, const struct json_doc *doc, const struct level *level,
+    enum eedcap_part part)
 {
 	const struct json_node *list = level ? level->advisories : NULL, *c;
 
 	if (!list)
 		return;
-	for (c = json_first(doc, list); c; c = json_next(doc, list, c))
-		if (json_cstr(c, v->advisories[v->n_advisories], ADVISORY_MAX))
-			v->n_advisories++;
+	for (c = json_first(doc, list); c; c = json_next(doc, list, c)) {
+		struct advisory *one = &v->advisories[v->n_advisories];
+
+		if (!json_cstr(c, one->id, sizeof one->id))
+			continue; /* cannot be: the document was refused otherwise */
+		one->parts = 1u << part;
+		v->n_advisories++;
+	}
 }
 
 static size_t
@@ -59,13 +67,12 @@ sort_unique(struct eedcap_verdict *v)
 {
 	size_t kept = 0;
 
-	if (v->n_advisories == 0)
-		return;
-	qsort(v->advisories, v->n_advisories, ADVISORY_MAX, compare_ids);
+	qsort(v->advisories, v->n_advisories, sizeof *v->advisories, compare_advisories);
 	for (size_t i = 0; i < v->n_advisories; i++) {
-		if (i > 0 && strcmp(v->advisories[i], v->advisories[kept - 1]) == 0)
-			continue;
-		memmove(v->advisories[kept++], v->advisories[i], ADVISORY_MAX);
+		if (i > 0 && strcmp(v->advisories[i].id, v->advisories[kept - 1].id) == 0)
+			v->advisories[kept - 1].parts |= v->advisories[i].parts;
+		else
+			v->advisories[kept++] = v->advisories[i];
 	}
 	v->n_advisories = kept;
 }
@@ -74,21 +81,34 @@ bool
 verdict_set_tcb(struct eedcap_verdict *v, const struct tcb_result *r, const struct tcb_info *ti,
     const struct qe_identity *qi, struct err *e)
 {
-	size_t n = count_of(r->platform) + count_of(r->qe) + count_of(r->module);
+	const struct {
+		const struct level *level;
+		const struct json_doc *doc;
+	} parts[EEDCAP_PARTS] = {
+	    [EEDCAP_PLATFORM] = {r->launch.platform, &ti->doc.json},
+	    [EEDCAP_QE] = {r->launch.qe, &qi->doc.json},
+	    [EEDCAP_MODULE] = {r->launch.module, &ti->doc.json},
+	    [EEDCAP_CURRENT_PLATFORM] = {r->current.platform, &ti->doc.json},
+	    [EEDCAP_CURRENT_MODULE] = {r->current.module, &ti->doc.json},
+	};
+	size_t n = 0;
 
-	v->advisories = calloc(n ? n : 1, ADVISORY_MAX);
+	for (size_t i = 0; i < EEDCAP_PARTS; i++)
+		n += count_of(parts[i].level);
+	v->advisories = calloc(n ? n : 1, sizeof *v->advisories);
 	if (!v->advisories)
 		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "advisories");
-	add_advisories(v, &ti->doc.json, r->platform);
-	add_advisories(v, &qi->doc.json, r->qe);
-	add_advisories(v, &ti->doc.json, r->module);
+	for (size_t i = 0; i < EEDCAP_PARTS; i++) {
+		if (!parts[i].level)
+			continue;
+		add_advisories(v, parts[i].doc, parts[i].level, (enum eedcap_part)i);
+		v->part[i].status = parts[i].level->status;
+		v->part[i].date = parts[i].level->date;
+	}
 	sort_unique(v);
 	v->status = r->status;
-	v->platform_status = r->platform->status;
-	v->qe_status = r->qe->status;
-	v->module_status = r->module ? r->module->status : EEDCAP_STATUS_NONE;
-	v->current_status = r->current;
-	v->tcb_date = r->date;
+	v->current_status = r->current.status;
+	v->tcb_date = r->launch.date;
 	return true;
 }
 
@@ -104,7 +124,7 @@ eedcap_verdict_free(struct eedcap_verdict *v)
 {
 	if (!v)
 		return;
-	eedcap_quote_free(v->quote);
+	eedcap_quote_free(v->own_quote);
 	free(v->advisories);
 	free(v);
 }
@@ -113,6 +133,12 @@ bool
 eedcap_verdict_accepted(const struct eedcap_verdict *v)
 {
 	return v->accepted;
+}
+
+bool
+eedcap_verdict_in_time(const struct eedcap_verdict *v)
+{
+	return v->authentic && v->in_time;
 }
 
 bool
@@ -134,33 +160,42 @@ eedcap_verdict_status(const struct eedcap_verdict *v)
 }
 
 enum eedcap_status
-eedcap_verdict_platform_status(const struct eedcap_verdict *v)
-{
-	return v->platform_status;
-}
-
-enum eedcap_status
-eedcap_verdict_qe_status(const struct eedcap_verdict *v)
-{
-	return v->qe_status;
-}
-
-enum eedcap_status
-eedcap_verdict_module_status(const struct eedcap_verdict *v)
-{
-	return v->module_status;
-}
-
-enum eedcap_status
 eedcap_verdict_current_status(const struct eedcap_verdict *v)
 {
 	return v->current_status;
 }
 
+/* The i-th advisory id that is of one of these parts. */
+static const char *
+advisory_of(const struct eedcap_verdict *v, uint32_t parts, size_t i)
+{
+	for (size_t k = 0; k < v->n_advisories; k++)
+		if (v->advisories[k].parts & parts && i-- == 0)
+			return v->advisories[k].id;
+	return NULL;
+}
+
 const char *
 eedcap_verdict_advisory(const struct eedcap_verdict *v, size_t i)
 {
-	return i < v->n_advisories ? v->advisories[i] : NULL;
+	return advisory_of(v, 1u << EEDCAP_PLATFORM | 1u << EEDCAP_QE | 1u << EEDCAP_MODULE, i);
+}
+
+const char *
+eedcap_verdict_level_advisory(const struct eedcap_verdict *v, enum eedcap_part part, size_t i)
+{
+	return (size_t)part < EEDCAP_PARTS ? advisory_of(v, 1u << part, i) : NULL;
+}
+
+bool
+eedcap_verdict_level(const struct eedcap_verdict *v, enum eedcap_part part,
+    enum eedcap_status *status, int64_t *date)
+{
+	if ((size_t)part >= EEDCAP_PARTS || v->part[part].status == EEDCAP_STATUS_NONE)
+		return false;
+	*status = v->part[part].status;
+	*date = v->part[part].date;
+	return true;
 }
 
 int64_t

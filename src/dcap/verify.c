@@ -2,55 +2,12 @@
 #include <stdlib.h>
 
 #include "dcap/collateral.h"
-#include "dcap/ecdsa.h"
 #include "dcap/error.h"
 #include "dcap/pck.h"
+#include "dcap/policy.h"
 #include "dcap/quote.h"
 #include "dcap/verdict.h"
-
-/* TD attribute bits. The lowest eight are "TD under debug": any of them opens the TD. */
-#define TD_DEBUG           (UINT64_C(1) << 0)
-#define TD_UNDER_DEBUG     UINT64_C(0xff)
-#define TD_SEPT_VE_DISABLE (UINT64_C(1) << 28)
-#define TD_MIGRATABLE      (UINT64_C(1) << 29)
-/* ICSSD 16, LASS 27, SEPT_VE_DISABLE 28, MIGRATABLE 29, PKS 30, KL 31, TPA 62, PERFMON 63 */
-#define TD_DEFINED UINT64_C(0xc0000000f8010000)
-
-#define SGX_DEBUG 0x02 /* ATTRIBUTES, first byte */
-
-static MUST_CHECK bool
-check_qe_report(const struct quote *q, const struct cert *leaf, struct err *e)
-{
-	static const uint8_t zero[32];
-	struct sgx_report report = sgx_report_of(q->qe_report);
-	uint8_t digest[32];
-
-	if (!ecdsa_holds_raw(leaf->key, q->qe_report, q->qe_signature.p))
-		return err_set(e, ERR_UNTRUSTED, REASON_QE_REPORT_SIGNATURE,
-		    "QE report is not signed by the PCK key");
-	if (!sha256_of(q->key, q->qe_auth, digest))
-		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "digest");
-	if (memcmp(digest, report.report_data, 32) != 0)
-		return err_set(e, ERR_UNTRUSTED, REASON_QE_REPORT_DATA,
-		    "QE report does not bind the attestation key");
-	/* Intel's QE leaves the other half zero; nothing else has a meaning there. */
-	if (memcmp(report.report_data + 32, zero, sizeof zero) != 0)
-		return err_set(e, ERR_UNTRUSTED, REASON_QE_REPORT_DATA,
-		    "second half of the QE's report data is not zero");
-	return true;
-}
-
-static MUST_CHECK bool
-check_quote_signature(const struct quote *q, struct err *e)
-{
-	uint8_t key[EC_POINT_SIZE] = {4};
-
-	memcpy(key + 1, q->key.p, 64);
-	if (!ecdsa_holds_raw(key, q->signed_part, q->signature.p))
-		return err_set(e, ERR_UNTRUSTED, REASON_QUOTE_SIGNATURE,
-		    "quote is not signed by the attestation key");
-	return true;
-}
+#include "dcap/verifier.h"
 
 /* -- the PCK chain: inside the quote, or beside the collateral -- */
 
@@ -77,94 +34,231 @@ check_tail(const struct quote *q, const struct eedcap_platform *p, struct err *e
 	return true;
 }
 
+/* c may be NULL: then only the quote's own chain counts. */
 static MUST_CHECK bool
-check_leaf_data(const struct quote *q, const struct pck *pck, struct err *e)
+check_chain(struct pck *pck, struct verifier *vf, const struct quote *q,
+    const struct eedcap_collateral *c, struct checks *checks, struct err *e)
 {
-	struct chain leaf;
-	bool same;
-
-	if (!pck_chain_parse(&leaf, q->cert, e))
-		return false;
-	same = leaf.n == 1 && span_eq(leaf.cert[0].der, pck->leaf->der);
-	chain_fini(&leaf);
-	return same
-	       || err_set(e, ERR_UNTRUSTED, REASON_CERT_CHAIN,
-		   "the chain beside the quote is of another leaf");
+	if (q->cert_type == CERT_CHAIN)
+		return pck_check(pck, vf, q->cert, checks, e);
+	if (!c || !c->has_pck_chain)
+		return checked(checks, CHECK_PCK_CHAIN,
+		    err_set(e, ERR_UNSUPPORTED, REASON_NO_PCK_CERTIFICATE,
+			"certification data type %u holds no chain", q->cert_type));
+	return pck_check(pck, vf, buf_span(&c->pck_chain_pem), checks, e)
+	       && checked(checks, CHECK_PCK_CHAIN,
+		   q->cert_type == CERT_LEAF ? pck_is_leaf(pck, q->cert, e)
+					     : check_tail(q, &pck->platform, e));
 }
 
-/* On success the caller calls chain_fini. c may be NULL: then only the quote's own chain counts. */
-static MUST_CHECK bool
-read_chain(struct chain *ch, struct pck *pck, const struct quote *q,
-    const struct eedcap_collateral *c, struct err *e)
-{
-	struct span text = q->cert;
-	bool beside = q->cert_type != CERT_CHAIN;
+/* -- the quoting enclave and its quote -- */
 
-	if (beside && (!c || !c->has_pck_chain))
-		return err_set(e, ERR_UNSUPPORTED, REASON_NO_PCK_CERTIFICATE,
-		    "certification data type %u holds no chain", q->cert_type);
-	if (beside)
-		text = buf_span(&c->pck_chain_pem);
-	if (!pck_chain_parse(ch, text, e))
+static MUST_CHECK bool
+check_qe_signature(struct verifier *vf, const struct quote *q, const struct pck *pck, struct err *e)
+{
+	return verifier_holds_raw(vf, pck->leaf_key, q->qe_report, q->qe_signature.p)
+	       || err_set(e, ERR_UNTRUSTED, REASON_QE_REPORT_SIGNATURE,
+		   "QE report is not signed by the PCK key");
+}
+
+static MUST_CHECK bool
+check_qe_data(struct verifier *vf, const struct quote *q, struct err *e)
+{
+	static const uint8_t zero[32];
+	const uint8_t *data = sgx_report_of(q->qe_report).report_data;
+	uint8_t digest[SHA256_SIZE];
+
+	verifier_digest(vf, q->key, q->qe_auth, digest);
+	if (memcmp(digest, data, sizeof digest) != 0)
+		return err_set(e, ERR_UNTRUSTED, REASON_QE_REPORT_DATA,
+		    "QE report does not bind the attestation key");
+	/* Intel's QE leaves the other half zero; nothing else has a meaning there. */
+	if (memcmp(data + sizeof digest, zero, sizeof zero) != 0)
+		return err_set(e, ERR_UNTRUSTED, REASON_QE_REPORT_DATA,
+		    "second half of the QE's report data is not zero");
+	return true;
+}
+
+static MUST_CHECK bool
+check_quote_signature(struct verifier *vf, const struct eedcap_quote *q, struct err *e)
+{
+	uint8_t key[EC_POINT_SIZE] = {4};
+
+	memcpy(key + 1, q->q.key.p, 64);
+	return verifier_holds_once(vf, key, q->digest, q->q.signature.p)
+	       || err_set(e, ERR_UNTRUSTED, REASON_QUOTE_SIGNATURE,
+		   "quote is not signed by the attestation key");
+}
+
+/* Everything that shows whose quote it is; for ever true once it holds. */
+static MUST_CHECK bool
+authenticate(struct pck *pck, struct verifier *vf, const struct eedcap_quote *q,
+    const struct eedcap_collateral *c, struct checks *checks, struct err *e)
+{
+	return check_chain(pck, vf, &q->q, c, checks, e)
+	       && checked(checks, CHECK_QE_REPORT_SIGNATURE, check_qe_signature(vf, &q->q, pck, e))
+	       && checked(checks, CHECK_QE_REPORT_DATA, check_qe_data(vf, &q->q, e))
+	       && checked(checks, CHECK_QUOTE_SIGNATURE, check_quote_signature(vf, q, e));
+}
+
+/* The same without a signature, for a quote that was authenticated under this root. */
+static bool
+was_authenticated(
+    struct pck *pck, const struct verifier *vf, const struct eedcap_quote *q, struct checks *checks)
+{
+	static const enum check all[] = {CHECK_PCK_CHAIN, CHECK_PCK_ROOT, CHECK_PCK_CA_SIGNATURE,
+	    CHECK_PCK_SIGNATURE, CHECK_QE_REPORT_SIGNATURE, CHECK_QE_REPORT_DATA,
+	    CHECK_QUOTE_SIGNATURE};
+
+	if (!q->authentic || memcmp(q->root_key, vf->root_key, EC_POINT_SIZE) != 0)
 		return false;
-	if (!pck_read(pck, ch, e)
-	    || (beside && q->cert_type <= CERT_PPID_RSA3072 && !check_tail(q, &pck->platform, e))
-	    || (beside && q->cert_type == CERT_LEAF && !check_leaf_data(q, pck, e))) {
-		chain_fini(ch);
-		return false;
-	}
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		(void)checked(checks, all[i], true);
+	*pck = q->pck;
 	return true;
 }
 
 /* -- revocation and the documents' fit -- */
 
 static MUST_CHECK bool
-check_revocation(const struct eedcap_collateral *c, const struct pck *pck, struct err *e)
+check_pck_ca(const struct eedcap_collateral *c, const struct pck *pck, struct err *e)
 {
-	bool known = c->pck_crl_checked
-		     && memcmp(c->known.v[0]->key, pck->ca->key, EC_POINT_SIZE) == 0;
-
-	if (!span_eq(c->root_crl.issuer, pck->root->subject))
+	if (!span_eq(c->root_crl.issuer, span_of(pck->root_name.der, pck->root_name.n)))
 		return err_set(
 		    e, ERR_UNTRUSTED, REASON_CRL_ISSUER, "root CRL is not of the quote's root");
-	if (crl_holds(&c->root_crl, pck->ca->serial))
-		return err_set(
-		    e, ERR_UNTRUSTED, REASON_PCK_CA_REVOKED, "\"%s\"", pck->ca->subject_cn);
-	if (!crl_check_issuer(&c->pck_crl, pck->ca, known, e))
-		return false;
-	if (crl_holds(&c->pck_crl, pck->leaf->serial))
-		return err_set(e, ERR_UNTRUSTED, REASON_PCK_REVOKED, "PCK certificate is revoked");
+	if (crl_holds(&c->root_crl, span_of(pck->ca_serial.v, pck->ca_serial.n)))
+		return err_set(e, ERR_UNTRUSTED, REASON_PCK_CA_REVOKED, "PCK CA is revoked");
 	return true;
 }
 
 static MUST_CHECK bool
-check_documents(
-    const struct quote *q, const struct eedcap_collateral *c, const struct pck *pck, struct err *e)
+check_pck_crl(
+    const struct eedcap_collateral *c, struct verifier *vf, const struct pck *pck, struct err *e)
 {
-	const struct tcb_info *ti = &c->tcb_info;
-	struct sgx_report qe = sgx_report_of(q->qe_report);
-	struct td_report td;
+	struct span issuer = span_of(pck->ca_name.der, pck->ca_name.n);
 
-	if ((uint32_t)ti->tee != q->tee)
-		return err_set(
-		    e, ERR_UNTRUSTED, REASON_TCB_INFO_MISMATCH, "TCB info is of another TEE");
-	if (memcmp(ti->fmspc, pck->platform.fmspc, sizeof ti->fmspc) != 0)
-		return err_set(e, ERR_UNTRUSTED, REASON_TCB_INFO_MISMATCH, "fmspc");
-	if (memcmp(ti->pceid, pck->platform.pceid, sizeof ti->pceid) != 0)
-		return err_set(e, ERR_UNTRUSTED, REASON_TCB_INFO_MISMATCH, "pceId");
-	if (q->tee == EEDCAP_TDX) {
-		td = td_report_of(q);
-		if (!tcb_check_module(ti, &td, e))
-			return false;
-	}
-	return qe_identity_check(&c->qe_identity, &qe, (enum eedcap_tee)q->tee, e);
+	if (c->has_crl_chain && span_eq(c->pck_crl.issuer, issuer)
+	    && memcmp(c->pck_crl_key, pck->ca_key, EC_POINT_SIZE) == 0)
+		return true;
+	return crl_check_issuer(&c->pck_crl, vf, issuer, pck->ca_key, e);
 }
 
 static MUST_CHECK bool
-check_times(const struct eedcap_collateral *c, const struct pck *pck, int64_t now, struct err *e)
+check_pck(const struct eedcap_collateral *c, const struct pck *pck, struct err *e)
 {
-	return pck_check_time(pck, now, e) && collateral_check_time(c, now, e);
+	return !crl_holds(&c->pck_crl, span_of(pck->leaf_serial.v, pck->leaf_serial.n))
+	       || err_set(e, ERR_UNTRUSTED, REASON_PCK_REVOKED, "PCK certificate is revoked");
 }
+
+static MUST_CHECK bool
+check_tcb_info(
+    const struct tcb_info *ti, const struct quote *q, const struct pck *pck, struct err *e)
+{
+	const char *differs = NULL;
+
+	if ((uint32_t)ti->tee != q->tee)
+		differs = "TCB info is of another TEE";
+	else if (memcmp(ti->fmspc, pck->platform.fmspc, sizeof ti->fmspc) != 0)
+		differs = "fmspc";
+	else if (memcmp(ti->pceid, pck->platform.pceid, sizeof ti->pceid) != 0)
+		differs = "pceId";
+	return !differs || err_set(e, ERR_UNTRUSTED, REASON_TCB_INFO_MISMATCH, "%s", differs);
+}
+
+static MUST_CHECK bool
+check_documents(struct eedcap_verdict *v, const struct eedcap_collateral *c, const struct pck *pck,
+    struct err *e)
+{
+	const struct quote *q = &v->quote->q;
+	struct sgx_report qe = sgx_report_of(q->qe_report);
+	struct td_report td;
+
+	if (!checked(&v->checks, CHECK_TCB_INFO_MATCH, check_tcb_info(&c->tcb_info, q, pck, e)))
+		return false;
+	if (q->tee == EEDCAP_TDX) {
+		td = td_report_of(q);
+		if (!checked(
+			&v->checks, CHECK_TDX_MODULE_MATCH, tcb_check_module(&c->tcb_info, &td, e)))
+			return false;
+	} else {
+		check_not_applicable(&v->checks, CHECK_TDX_MODULE_MATCH);
+	}
+	return checked(&v->checks, CHECK_QE_IDENTITY_MATCH,
+	    qe_identity_check(&c->qe_identity, &qe, (enum eedcap_tee)q->tee, e));
+}
+
+/* -- time -- */
+
+struct dated {
+	enum check check;
+	struct window valid;
+	const char *what;
+	enum reason expired;
+};
+
+static MUST_CHECK bool
+check_window(const struct dated *d, int64_t now, struct err *e)
+{
+	if (now < d->valid.start)
+		return err_set(e, ERR_EXPIRED, REASON_NOT_YET_VALID, "%s", d->what);
+	if (now > d->valid.end)
+		return err_set(e, ERR_EXPIRED, d->expired, "%s", d->what);
+	return true;
+}
+
+#define PCK_DATES(pck)                                                                             \
+	{CHECK_PCK_TIME, (pck)->leaf_valid, "PCK certificate", REASON_CERT_EXPIRED},               \
+	    {CHECK_PCK_CA_TIME, (pck)->ca_valid, "PCK CA", REASON_CERT_EXPIRED},                   \
+	{                                                                                          \
+		CHECK_PCK_ROOT_TIME, (pck)->root_valid, "root certificate", REASON_CERT_EXPIRED    \
+	}
+
+static MUST_CHECK bool
+check_pck_dates(const struct pck *pck, int64_t now, struct err *e)
+{
+	const struct dated dates[] = {PCK_DATES(pck)};
+
+	for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++)
+		if (!check_window(&dates[i], now, e))
+			return false;
+	return true;
+}
+
+/* Where the policy tolerates it, every date is looked at, and the verdict says that it was needed. */
+static MUST_CHECK bool
+check_dates(struct eedcap_verdict *v, const struct eedcap_collateral *c, const struct pck *pck,
+    int64_t now, bool tolerate, struct err *e)
+{
+	const struct document *ti = &c->tcb_info.doc, *qi = &c->qe_identity.doc;
+	const struct dated dates[] = {PCK_DATES(pck),
+	    {CHECK_TCB_INFO_SIGNER_TIME, ti->signer_valid, "TCB info's signer or its root",
+		REASON_CERT_EXPIRED},
+	    {CHECK_QE_IDENTITY_SIGNER_TIME, qi->signer_valid, "QE identity's signer or its root",
+		REASON_CERT_EXPIRED},
+	    {CHECK_ROOT_CRL_TIME, c->root_crl.valid, "root CRL", REASON_CRL_EXPIRED},
+	    {CHECK_PCK_CRL_TIME, c->pck_crl.valid, "PCK CRL", REASON_CRL_EXPIRED},
+	    {CHECK_TCB_INFO_TIME, ti->valid, "TCB info", REASON_TCB_INFO_EXPIRED},
+	    {CHECK_QE_IDENTITY_TIME, qi->valid, "QE identity", REASON_QE_IDENTITY_EXPIRED}};
+
+	v->in_time = true;
+	for (size_t i = 0; i < sizeof dates / sizeof dates[0]; i++) {
+		struct err late = {0};
+
+		if (checked(&v->checks, dates[i].check, check_window(&dates[i], now, &late)))
+			continue;
+		v->in_time = false;
+		if (!tolerate) {
+			*e = late;
+			return false;
+		}
+		check_tolerated(&v->checks, dates[i].check);
+	}
+	if (!v->in_time)
+		verdict_warn(v, "expired or not yet valid at the time given");
+	return true;
+}
+
+/* -- TCB -- */
 
 static MUST_CHECK bool
 evaluate_tcb(struct eedcap_verdict *v, const struct eedcap_collateral *c, struct err *e)
@@ -184,211 +278,118 @@ evaluate_tcb(struct eedcap_verdict *v, const struct eedcap_collateral *c, struct
 		in.svn = td.svn;
 		in.svn2 = td.svn2;
 	}
-	if (!tcb_evaluate(&result, &in, e)
+	if (!tcb_evaluate(&result, &in, &v->checks, e)
 	    || !verdict_set_tcb(v, &result, &c->tcb_info, &c->qe_identity, e))
 		return false;
-	if (v->status == EEDCAP_REVOKED)
-		return err_set(e, ERR_TCB, REASON_TCB_REVOKED, "TCB is revoked");
-	return true;
-}
-
-/* -- policy -- */
-
-static bool
-attribute(struct err *e, const char *what)
-{
-	return err_set(e, ERR_POLICY, REASON_TD_ATTRIBUTES, "%s", what);
-}
-
-static MUST_CHECK bool
-check_td(struct eedcap_verdict *v, uint32_t flags, struct err *e)
-{
-	struct td_report td = td_report_of(&v->quote->q);
-	bool serviced = false;
-
-	for (size_t i = 0; i < td.mrservicetd.n; i++)
-		serviced |= td.mrservicetd.p[i] != 0;
-	if (td.attributes & TD_DEBUG) {
-		if (!(flags & EEDCAP_ALLOW_DEBUG))
-			return err_set(e, ERR_POLICY, REASON_DEBUG_TD, "TD has DEBUG set");
-		verdict_warn(v, "debug TD: it keeps no secret");
-	}
-	if (td.attributes & ~TD_DEBUG & (TD_UNDER_DEBUG | ~TD_DEFINED)
-	    && !(flags & EEDCAP_ALLOW_OTHER_ATTRIBUTES))
-		return attribute(e, "undefined or untrusted attribute bits");
-	if (td.attributes & TD_MIGRATABLE) {
-		if (flags & EEDCAP_DENY_MIGRATABLE)
-			return attribute(e, "MIGRATABLE");
-		verdict_warn(v, "TD may be migrated to another platform");
-	}
-	if (serviced) {
-		if (flags & EEDCAP_DENY_SERVICE_TD)
-			return attribute(e, "a service TD is bound");
-		verdict_warn(v, "a service TD is bound");
-	}
-	if (!(td.attributes & TD_SEPT_VE_DISABLE) && flags & EEDCAP_REQUIRE_SEPT_VE_DISABLE)
-		return attribute(e, "SEPT_VE_DISABLE is not set");
-	return true;
-}
-
-static MUST_CHECK bool
-check_sgx(struct eedcap_verdict *v, uint32_t flags, struct err *e)
-{
-	if (sgx_report_of(v->quote->q.body).attributes[0] & SGX_DEBUG) {
-		if (!(flags & EEDCAP_ALLOW_DEBUG))
-			return err_set(
-			    e, ERR_POLICY, REASON_DEBUG_ENCLAVE, "enclave has DEBUG set");
-		verdict_warn(v, "debug enclave: it keeps no secret");
-	}
-	return true;
-}
-
-static MUST_CHECK bool
-check_policy(struct eedcap_verdict *v, const struct eedcap_policy *policy, struct err *e)
-{
-	static const struct eedcap_policy strict;
-	const struct eedcap_policy *p = policy ? policy : &strict;
-	uint32_t accept = p->accept ? p->accept : EEDCAP_ACCEPT(EEDCAP_UP_TO_DATE);
-
-	if (v->quote->q.trailing > 0) {
-		if (p->flags & EEDCAP_DENY_TRAILING)
-			return err_set(e, ERR_POLICY, REASON_TRAILING_BYTES,
-			    "%zu bytes behind the quote", v->quote->q.trailing);
-		verdict_warn(v, "unsigned bytes behind the quote");
-	}
-	if (v->quote->q.tee == EEDCAP_TDX ? !check_td(v, p->flags, e) : !check_sgx(v, p->flags, e))
-		return false;
-	if (v->evaluation_number < p->min_evaluation_number)
-		return err_set(e, ERR_POLICY, REASON_COLLATERAL_OUTDATED,
-		    "evaluation number %u, at least %u wanted", v->evaluation_number,
-		    p->min_evaluation_number);
-	if (!(accept & EEDCAP_ACCEPT(v->status)))
-		return err_set(
-		    e, ERR_TCB, REASON_TCB_STATUS_REJECTED, "%s", eedcap_status_name(v->status));
-	return true;
+	return checked(&v->checks, CHECK_TCB_NOT_REVOKED, v->status != EEDCAP_REVOKED)
+	       || err_set(e, ERR_TCB, REASON_TCB_REVOKED, "TCB is revoked");
 }
 
 /* -- the whole -- */
 
-/* Everything that makes the quote authentic. */
-static MUST_CHECK bool
-authenticate(
-    struct eedcap_verdict *v, const struct eedcap_collateral *c, int64_t now, struct err *e)
+static void
+describe(struct eedcap_verdict *v, const struct eedcap_collateral *c, const struct pck *pck)
 {
-	const struct quote *q = &v->quote->q;
-	struct chain chain;
-	struct pck pck;
-	bool ok;
-
-	if (!read_chain(&chain, &pck, q, c, e))
-		return false;
-	v->platform = pck.platform;
+	v->platform = pck->platform;
 	v->valid = c->valid;
-	window_narrow(&v->valid, pck.leaf->valid);
-	window_narrow(&v->valid, pck.ca->valid);
-	window_narrow(&v->valid, pck.root->valid);
+	window_narrow(&v->valid, pck->leaf_valid);
+	window_narrow(&v->valid, pck->ca_valid);
+	window_narrow(&v->valid, pck->root_valid);
 	v->evaluation_number = eedcap_collateral_evaluation_number(c);
+	if (c->tcb_info.doc.odd_body || c->qe_identity.doc.odd_body)
+		verdict_warn(v, "collateral came with members of no known meaning");
+}
 
-	ok = pck_check(&pck, c->root_key, &c->known, e) && check_revocation(c, &pck, e)
-	     && check_documents(q, c, &pck, e) && check_qe_report(q, pck.leaf, e)
-	     && check_quote_signature(q, e) && check_times(c, &pck, now, e);
-	chain_fini(&chain);
-	return ok;
+/* Everything that makes the quote authentic under this collateral at this time. */
+static MUST_CHECK bool
+check_authentic(struct eedcap_verdict *v, struct verifier *vf, const struct eedcap_collateral *c,
+    int64_t now, const struct eedcap_policy *policy, struct err *e)
+{
+	struct checks *k = &v->checks;
+	struct pck pck;
+
+	if (memcmp(c->root_key, vf->root_key, EC_POINT_SIZE) != 0)
+		return err_set(e, ERR_USAGE, REASON_ROOT_UNTRUSTED,
+		    "the collateral was checked under another root");
+	checks_merge(k, &c->checks);
+	(void)checked(k, CHECK_QUOTE_FORMAT, true);
+	if (!was_authenticated(&pck, vf, v->quote, k) && !authenticate(&pck, vf, v->quote, c, k, e))
+		return false;
+	describe(v, c, &pck);
+	return checked(k, CHECK_PCK_CA_REVOCATION, check_pck_ca(c, &pck, e))
+	       && checked(k, CHECK_PCK_CRL_SIGNATURE, check_pck_crl(c, vf, &pck, e))
+	       && checked(k, CHECK_PCK_REVOCATION, check_pck(c, &pck, e))
+	       && check_documents(v, c, &pck, e)
+	       && check_dates(v, c, &pck, now, policy && policy->flags & EEDCAP_ALLOW_EXPIRED, e);
+}
+
+static void
+judge(struct eedcap_verdict *v, struct eedcap_context *ctx, const struct eedcap_collateral *c,
+    int64_t now, const struct eedcap_policy *policy, struct err *e)
+{
+	struct verifier vf;
+
+	if (!verifier_begin(&vf, ctx, e))
+		return;
+	v->authentic = check_authentic(v, &vf, c, now, policy, e);
+	verifier_end(&vf, e);
+	v->authentic &= e->code == ERR_NONE;
+	v->accepted = v->authentic && evaluate_tcb(v, c, e) && policy_check(v, policy, e);
 }
 
 struct eedcap_verdict *
-eedcap_verify(const void *quote, size_t n, const struct eedcap_collateral *c, int64_t now_s,
-    const struct eedcap_policy *policy)
+eedcap_judge(struct eedcap_context *ctx, const struct eedcap_quote *q,
+    const struct eedcap_collateral *c, int64_t now_s, const struct eedcap_policy *policy)
 {
 	struct eedcap_verdict *v = calloc(1, sizeof *v);
 	struct err e = {0};
 
 	if (!v)
 		return NULL;
-	v->quote = quote_new(span_of(quote, n), &e);
-	if (v->quote) {
-		v->authentic = authenticate(v, c, now_s, &e);
-		v->accepted = v->authentic && evaluate_tcb(v, c, &e) && check_policy(v, policy, &e);
-	}
+	v->quote = q;
+	judge(v, ctx, c, now_s, policy, &e);
 	error_export(&v->error, &e);
 	return v;
 }
 
-static MUST_CHECK bool
-verify_offline(const struct quote *q, const uint8_t *root_key, int64_t now, struct err *e)
+struct eedcap_verdict *
+eedcap_verify(struct eedcap_context *ctx, const void *quote, size_t n,
+    const struct eedcap_collateral *c, int64_t now_s, const struct eedcap_policy *policy)
 {
-	struct chain chain;
-	struct pck pck;
-	bool ok;
+	struct eedcap_verdict *v = calloc(1, sizeof *v);
+	struct err e = {0};
 
-	if (!read_chain(&chain, &pck, q, NULL, e))
-		return false;
-	ok = pck_check_time(&pck, now, e) && pck_check(&pck, root_key_or_intel(root_key), NULL, e)
-	     && check_qe_report(q, pck.leaf, e) && check_quote_signature(q, e);
-	chain_fini(&chain);
-	return ok;
+	if (!v)
+		return NULL;
+	v->own_quote = quote_new(span_of(quote, n), &e);
+	v->quote = v->own_quote;
+	if (v->quote)
+		judge(v, ctx, c, now_s, policy, &e);
+	else
+		(void)checked(&v->checks, CHECK_QUOTE_FORMAT, false);
+	error_export(&v->error, &e);
+	return v;
 }
 
 struct eedcap_quote *
-eedcap_verify_offline(
-    const void *quote, size_t n, const uint8_t *root_key, int64_t now_s, struct eedcap_error *err)
+eedcap_authenticate(struct eedcap_context *ctx, const void *quote, size_t n, int64_t now_s,
+    struct eedcap_error *err)
 {
 	struct err e = {0};
 	struct eedcap_quote *q = quote_new(span_of(quote, n), &e);
+	struct checks checks = {0};
+	struct verifier vf;
 
-	if (q && !verify_offline(&q->q, root_key, now_s, &e)) {
+	if (q && verifier_begin(&vf, ctx, &e)) {
+		q->authentic = authenticate(&q->pck, &vf, q, NULL, &checks, &e)
+			       && check_pck_dates(&q->pck, now_s, &e);
+		memcpy(q->root_key, vf.root_key, sizeof q->root_key);
+		verifier_end(&vf, &e);
+	}
+	if (e.code != ERR_NONE) {
 		eedcap_quote_free(q);
 		q = NULL;
 	}
 	error_export(err, &e);
 	return q;
-}
-
-struct eedcap_quote *
-eedcap_quote_inspect(const void *quote, size_t n, struct eedcap_error *err)
-{
-	struct err e = {0};
-	struct eedcap_quote *q = quote_new(span_of(quote, n), &e);
-
-	error_export(err, &e);
-	return q;
-}
-
-bool
-eedcap_quote_platform(
-    const struct eedcap_quote *q, struct eedcap_platform *out, struct eedcap_error *err)
-{
-	struct err e = {0};
-	struct chain chain;
-	bool ok = false;
-
-	if (q->q.cert_type != CERT_CHAIN && q->q.cert_type != CERT_LEAF) {
-		err_set(&e, ERR_UNSUPPORTED, REASON_NO_PCK_CERTIFICATE,
-		    "certification data type %u holds no certificate", q->q.cert_type);
-	} else if (pck_chain_parse(&chain, q->q.cert, &e)) {
-		ok = pck_read_leaf(out, &chain, &e);
-		chain_fini(&chain);
-	}
-	error_export(err, &e);
-	return ok;
-}
-
-bool
-eedcap_root_key(
-    const void *cert, size_t n, uint8_t key[EEDCAP_ROOT_KEY_SIZE], struct eedcap_error *err)
-{
-	struct err e = {0};
-	struct chain chain;
-	bool ok = false;
-
-	if (chain_parse(&chain, span_of(cert, n), "root CA", &e)) {
-		ok = chain.n == 1 ? cert_check_root(&chain.cert[0], chain.cert[0].key, &e)
-				  : err_set(&e, ERR_MALFORMED, REASON_CERT_CHAIN,
-				      "root CA: %zu certificates, not 1", chain.n);
-		if (ok)
-			memcpy(key, chain.cert[0].key, EEDCAP_ROOT_KEY_SIZE);
-		chain_fini(&chain);
-	}
-	error_export(err, &e);
-	return ok;
 }

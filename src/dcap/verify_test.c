@@ -31,10 +31,12 @@ test_accepts_every_kind(void **state)
 static void
 test_verdict_says_what_was_verified(void **state)
 {
-	struct eedcap_error e;
+	struct eedcap_context *ctx;
 	struct eedcap_collateral *c;
 	struct eedcap_verdict *v;
+	enum eedcap_status status;
 	const uint8_t *p;
+	int64_t date;
 	struct kit k;
 	size_t n;
 
@@ -43,18 +45,23 @@ test_verdict_says_what_was_verified(void **state)
 	k.qe_report[258] = 3;
 	k.body[0] = 3; /* module 1.3 */
 	kit_build(&k);
-	c = eedcap_collateral_parse(k.collateral.p, k.collateral.n, k.root_point, &e);
-	assert_non_null(c);
+	ctx = kit_context(&k, 4);
+	c = kit_collateral(&k, ctx);
 	assert_int_equal(eedcap_collateral_tee(c), EEDCAP_TDX);
 	assert_int_equal(eedcap_collateral_evaluation_number(c), 20);
 	assert_memory_equal(eedcap_collateral_fmspc(c), "\x00\x80\x6f\x05\x00\x00", 6);
-	v = eedcap_verify(k.quote.p, k.quote.n, c, KIT_NOW, NULL);
+	v = eedcap_verify(ctx, k.quote.p, k.quote.n, c, KIT_NOW, NULL);
 	assert_false(eedcap_verdict_accepted(v));
 	assert_true(eedcap_verdict_authentic(v));
 	assert_string_equal(eedcap_verdict_error(v)->reason, "tcb_status_rejected");
 	assert_int_equal(eedcap_verdict_error(v)->kind, EEDCAP_TCB);
 	assert_int_equal(eedcap_verdict_status(v), EEDCAP_OUT_OF_DATE);
-	assert_int_equal(eedcap_verdict_module_status(v), EEDCAP_OUT_OF_DATE);
+	assert_true(eedcap_verdict_level(v, EEDCAP_MODULE, &status, &date));
+	assert_int_equal(status, EEDCAP_OUT_OF_DATE);
+	assert_int_equal(date, 1717200000); /* 2024-06-01 */
+	assert_string_equal(eedcap_verdict_level_advisory(v, EEDCAP_QE, 0), "INTEL-SA-00001");
+	assert_null(eedcap_verdict_level_advisory(v, EEDCAP_QE, 1));
+	assert_false(eedcap_verdict_level(v, EEDCAP_CURRENT_PLATFORM, &status, &date));
 	assert_int_equal(eedcap_verdict_current_status(v), EEDCAP_STATUS_NONE);
 	assert_string_equal(eedcap_verdict_advisory(v, 0), "INTEL-SA-00001");
 	assert_string_equal(eedcap_verdict_advisory(v, 1), "INTEL-SA-00002");
@@ -71,6 +78,7 @@ test_verdict_says_what_was_verified(void **state)
 	assert_false(eedcap_quote_register(eedcap_verdict_quote(v), "mrenclave", &p, &n));
 	eedcap_verdict_free(v);
 	eedcap_collateral_free(c);
+	eedcap_context_free(ctx);
 	kit_fini(&k);
 }
 
@@ -191,21 +199,21 @@ test_policy(void **state)
 static void
 test_no_prefix_and_no_flip_is_taken(void **state)
 {
-	struct eedcap_error e;
+	struct eedcap_context *ctx;
 	struct eedcap_collateral *c;
 	struct eedcap_verdict *v;
 	struct kit k;
 
 	kit_init(&k, true, 5);
 	kit_build(&k);
-	c = eedcap_collateral_parse(k.collateral.p, k.collateral.n, k.root_point, &e);
-	assert_non_null(c);
+	ctx = kit_context(&k, 4);
+	c = kit_collateral(&k, ctx);
 	for (size_t n = 0; n < k.quote.n; n++) {
 		uint8_t *exact = malloc(n ? n : 1); /* a sanitizer sees a read past it */
 
 		assert_non_null(exact);
 		memcpy(exact, k.quote.p, n);
-		v = eedcap_verify(exact, n, c, KIT_NOW, NULL);
+		v = eedcap_verify(ctx, exact, n, c, KIT_NOW, NULL);
 		assert_false(eedcap_verdict_accepted(v));
 		assert_null(eedcap_verdict_quote(v));
 		eedcap_verdict_free(v);
@@ -215,7 +223,7 @@ test_no_prefix_and_no_flip_is_taken(void **state)
 	 * blocks that do not. */
 	for (size_t i = 0; i < k.quote.n; i += i < 1300 ? 1 : 7) {
 		k.quote.p[i] ^= 0x04;
-		v = eedcap_verify(k.quote.p, k.quote.n, c, KIT_NOW, NULL);
+		v = eedcap_verify(ctx, k.quote.p, k.quote.n, c, KIT_NOW, NULL);
 		if (i < 1200)
 			assert_false(eedcap_verdict_accepted(v));
 		else if (eedcap_verdict_accepted(v))
@@ -224,17 +232,20 @@ test_no_prefix_and_no_flip_is_taken(void **state)
 		k.quote.p[i] ^= 0x04;
 	}
 	eedcap_collateral_free(c);
+	eedcap_context_free(ctx);
 	kit_fini(&k);
 }
 
 static void
 test_collateral_flips(void **state)
 {
+	struct eedcap_context *ctx;
 	struct kit k;
 	size_t accepted = 0;
 
 	kit_init(&k, true, 4);
 	kit_build(&k);
+	ctx = kit_context(&k, 0);
 	for (size_t i = 0; i < k.collateral.n; i += 23) {
 		k.collateral.p[i] ^= 0x01;
 		accepted += kit_verify(&k).kind == EEDCAP_OK;
@@ -245,17 +256,19 @@ test_collateral_flips(void **state)
 	for (size_t n = 0; n < k.collateral.n; n += 29) {
 		struct eedcap_error e;
 
-		assert_null(eedcap_collateral_parse(k.collateral.p, n, k.root_point, &e));
+		assert_null(eedcap_collateral_parse(ctx, k.collateral.p, n, &e));
 		assert_int_equal(e.kind, EEDCAP_MALFORMED);
 	}
+	eedcap_context_free(ctx);
 	kit_fini(&k);
 }
 
 /* -- the other entrances -- */
 
 static void
-test_offline(void **state)
+test_authenticate(void **state)
 {
+	struct eedcap_context *ctx;
 	struct eedcap_error e;
 	struct eedcap_platform p;
 	struct eedcap_quote *q;
@@ -263,37 +276,39 @@ test_offline(void **state)
 
 	kit_init(&k, true, 4);
 	kit_build(&k);
-	q = eedcap_verify_offline(k.quote.p, k.quote.n, k.root_point, KIT_NOW, &e);
+	ctx = kit_context(&k, 4);
+	q = eedcap_authenticate(ctx, k.quote.p, k.quote.n, KIT_NOW, &e);
 	assert_non_null(q);
 	assert_true(eedcap_quote_platform(q, &p, &e));
 	assert_memory_equal(p.fmspc, "\x00\x80\x6f\x05\x00\x00", 6);
 	assert_int_equal(p.ca, EEDCAP_CA_PLATFORM);
 	assert_int_equal(eedcap_quote_report_data(q)[0], 0x33);
 	eedcap_quote_free(q);
-	assert_null(eedcap_verify_offline(k.quote.p, k.quote.n, NULL, KIT_NOW, &e));
+	assert_null(eedcap_authenticate(NULL, k.quote.p, k.quote.n, KIT_NOW, &e));
 	assert_string_equal(e.reason, "root_untrusted");
-	assert_null(eedcap_verify_offline(k.quote.p, k.quote.n, k.root_point, 0, &e));
+	assert_null(eedcap_authenticate(ctx, k.quote.p, k.quote.n, 0, &e));
 	assert_string_equal(e.reason, "not_yet_valid");
 	k.quote_by = k.stranger;
 	kit_build(&k);
-	assert_null(eedcap_verify_offline(k.quote.p, k.quote.n, k.root_point, KIT_NOW, &e));
+	assert_null(eedcap_authenticate(ctx, k.quote.p, k.quote.n, KIT_NOW, &e));
 	assert_string_equal(e.reason, "quote_signature");
 	k.quote_by = k.ak;
 	k.qe_by = k.stranger;
 	kit_build(&k);
-	assert_null(eedcap_verify_offline(k.quote.p, k.quote.n, k.root_point, KIT_NOW, &e));
+	assert_null(eedcap_authenticate(ctx, k.quote.p, k.quote.n, KIT_NOW, &e));
 	assert_string_equal(e.reason, "qe_report_signature");
 	k.cert_type = 1;
 	kit_build(&k);
-	assert_null(eedcap_verify_offline(k.quote.p, k.quote.n, k.root_point, KIT_NOW, &e));
+	assert_null(eedcap_authenticate(ctx, k.quote.p, k.quote.n, KIT_NOW, &e));
 	assert_string_equal(e.reason, "no_pck_certificate");
+	eedcap_context_free(ctx);
 	kit_fini(&k);
 }
 
 static void
 test_collateral_survives_writing(void **state)
 {
-	struct eedcap_error e;
+	struct eedcap_context *ctx;
 	struct eedcap_collateral *c;
 	char *text;
 	struct kit k;
@@ -301,13 +316,14 @@ test_collateral_survives_writing(void **state)
 
 	kit_init(&k, true, 4);
 	kit_build(&k);
-	c = eedcap_collateral_parse(k.collateral.p, k.collateral.n, k.root_point, &e);
-	assert_non_null(c);
+	ctx = kit_context(&k, 4);
+	c = kit_collateral(&k, ctx);
 	n = eedcap_collateral_write(c, NULL, 0);
 	assert_true(n > 0);
 	text = malloc(n + 1);
 	assert_int_equal(eedcap_collateral_write(c, text, n + 1), n);
 	eedcap_collateral_free(c);
+	eedcap_context_free(ctx);
 	buf_clear(&k.collateral);
 	buf_add(&k.collateral, span_of(text, n));
 	free(text);
@@ -352,7 +368,7 @@ main(void)
 	    cmocka_unit_test(test_policy),
 	    cmocka_unit_test(test_no_prefix_and_no_flip_is_taken),
 	    cmocka_unit_test(test_collateral_flips),
-	    cmocka_unit_test(test_offline),
+	    cmocka_unit_test(test_authenticate),
 	    cmocka_unit_test(test_collateral_survives_writing),
 	    cmocka_unit_test(test_root_key_of_certificate),
 	};

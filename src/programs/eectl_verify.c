@@ -1,5 +1,4 @@
 /* eectl verify: one quote, its collateral, one moment, one policy; a verdict and its exit code. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,9 +6,11 @@
 
 #include "base/hex.h"
 #include "base/limits.h"
+#include "base/reason.h"
 #include "base/rfc3339.h"
 #include "programs/eectl.h"
 #include "programs/eectl_io.h"
+#include "programs/eectl_report.h"
 
 static const char usage[] =
     "Usage: eectl verify --quote FILE --collateral FILE [OPTION]...\n"
@@ -18,33 +19,40 @@ static const char usage[] =
     "\n"
     "  --quote FILE           quote in binary, hex or base64; - is standard input\n"
     "  --collateral FILE      collateral, one JSON object\n"
-    "  --at SECONDS           judge as of this time (seconds since 1970); now\n"
+    "  --at TIME              judge as of this time: seconds since 1970, or RFC 3339\n"
+    "                         in UTC; default now\n"
     "  --root-ca FILE         trust this root instead of Intel's (PEM or DER)\n"
+    "\n"
+    "Policy:\n"
     "  --accept STATUS,...    accepted TCB statuses, or any; UpToDate\n"
     "  --allow-debug          accept debug enclaves and debug TDs\n"
-    "  --expect NAME=HEX      demand a register's or report_data's value; repeat\n"
-    "  --json                 print one JSON object\n"
+    "  --allow-expired        judge although something is out of its time\n"
+    "  --allow-attributes     accept undefined and untrusted TD attribute bits\n"
+    "  --deny-migratable      refuse TDs that may be migrated\n"
+    "  --deny-service-td      refuse TDs that a service TD is bound to\n"
+    "  --deny-trailing        refuse bytes behind the quote\n"
+    "  --require-sept-ve-disable\n"
+    "                         refuse TDs without SEPT_VE_DISABLE\n"
+    "  --min-evaluation N     refuse collateral below this evaluation number\n"
+    "  --min-tcb-date TIME    refuse a TCB from before this time\n"
+    "  --expect NAME=HEX ...  demand the value of registers or of report_data\n"
+    "\n"
+    "Output:\n"
+    "  --json                 one JSON object\n"
+    "  --explain              every check and every value, for people\n"
+    "  --show-ppid            show the PPID too: it names one machine\n"
     "\n"
     "Exit status: 0 accepted, 1 wrong call, 2 malformed input, 3 not authentic,\n"
     "4 expired or not yet valid, 5 TCB status not accepted, 6 refused by policy.\n";
 
-#define EXPECT_MAX 24
+enum output { OUT_TEXT, OUT_JSON, OUT_EXPLAIN };
 
 struct options {
-	const char *quote, *collateral, *root_ca, *accept, *at;
-	const char *expect[EXPECT_MAX];
-	size_t n_expect;
-	bool allow_debug, json;
-	int64_t now_s;
+	const char *quote, *collateral, *root_ca, *accept, *at, *min_evaluation, *min_tcb_date;
+	enum output output;
 	uint8_t root_key[EEDCAP_ROOT_KEY_SIZE];
 	struct eedcap_policy policy;
-};
-
-/* What is printed: the verdict, or why there is none. */
-struct outcome {
-	struct eedcap_error error;
-	struct eedcap_verdict *verdict; /* NULL: the collateral was refused */
-	bool accepted;
+	struct report report;
 };
 
 static bool
@@ -54,44 +62,104 @@ complain(const char *what, const char *value)
 	return false;
 }
 
-static const char **
-value_of(struct options *o, const char *flag)
+/* -- the command line -- */
+
+static bool
+take_switch(struct options *o, const char *arg)
 {
-	if (strcmp(flag, "--quote") == 0)
-		return &o->quote;
-	if (strcmp(flag, "--collateral") == 0)
-		return &o->collateral;
-	if (strcmp(flag, "--at") == 0)
-		return &o->at;
-	if (strcmp(flag, "--root-ca") == 0)
-		return &o->root_ca;
-	if (strcmp(flag, "--accept") == 0)
-		return &o->accept;
-	if (strcmp(flag, "--expect") == 0 && o->n_expect < EXPECT_MAX)
-		return &o->expect[o->n_expect++];
+	static const struct {
+		const char *name;
+		uint32_t flag;
+	} flags[] = {
+	    {"--allow-debug", EEDCAP_ALLOW_DEBUG},
+	    {"--allow-expired", EEDCAP_ALLOW_EXPIRED},
+	    {"--allow-attributes", EEDCAP_ALLOW_OTHER_ATTRIBUTES},
+	    {"--deny-migratable", EEDCAP_DENY_MIGRATABLE},
+	    {"--deny-service-td", EEDCAP_DENY_SERVICE_TD},
+	    {"--deny-trailing", EEDCAP_DENY_TRAILING},
+	    {"--require-sept-ve-disable", EEDCAP_REQUIRE_SEPT_VE_DISABLE},
+	};
+
+	for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+		if (strcmp(arg, flags[i].name) == 0) {
+			o->policy.flags |= flags[i].flag;
+			return true;
+		}
+	if (strcmp(arg, "--json") == 0)
+		o->output = OUT_JSON;
+	else if (strcmp(arg, "--explain") == 0)
+		o->output = OUT_EXPLAIN;
+	else if (strcmp(arg, "--show-ppid") == 0)
+		o->report.show_ppid = true;
+	else
+		return false;
+	return true;
+}
+
+static const char **
+value_of(struct options *o, const char *arg)
+{
+	const struct {
+		const char *name;
+		const char **value;
+	} values[] = {
+	    {"--quote", &o->quote},
+	    {"--collateral", &o->collateral},
+	    {"--at", &o->at},
+	    {"--root-ca", &o->root_ca},
+	    {"--accept", &o->accept},
+	    {"--min-evaluation", &o->min_evaluation},
+	    {"--min-tcb-date", &o->min_tcb_date},
+	};
+
+	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
+		if (strcmp(arg, values[i].name) == 0)
+			return values[i].value;
 	return NULL;
+}
+
+/* A value is NAME=HEX: its form is checked now, whether there is such a register when the quote is
+ * there. */
+static MUST_CHECK bool
+take_expect(struct options *o, const char *arg)
+{
+	struct span name = report_expect_name(arg), hex = span_from(span_str(arg), name.n + 1);
+	uint8_t value[64];
+
+	if (name.n == 0 || arg[name.n] != '=')
+		return complain("--expect takes NAME=HEX", arg);
+	if (hex.n == 0 || hex.n > 2 * sizeof value || !hex_decode(hex, value, hex.n / 2))
+		return complain("--expect takes hex of at most 64 bytes", arg);
+	if (o->report.n_expect == EXPECT_MAX)
+		return complain("too many expectations", arg);
+	o->report.expect[o->report.n_expect++] = arg;
+	return true;
 }
 
 static MUST_CHECK bool
 parse_flags(struct options *o, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
-		const char **value;
+		const char *arg = argv[i], **value;
 
-		if (strcmp(argv[i], "--allow-debug") == 0) {
-			o->allow_debug = true;
+		if (take_switch(o, arg))
+			continue;
+		if (i + 1 == argc)
+			return complain(value_of(o, arg) || strcmp(arg, "--expect") == 0
+					    ? "value missing for"
+					    : "unknown option",
+			    arg);
+		if (strcmp(arg, "--expect") == 0) {
+			do
+				if (!take_expect(o, argv[++i]))
+					return false;
+			while (i + 1 < argc && argv[i + 1][0] != '-');
 			continue;
 		}
-		if (strcmp(argv[i], "--json") == 0) {
-			o->json = true;
-			continue;
-		}
-		value = value_of(o, argv[i]);
+		value = value_of(o, arg);
 		if (!value)
-			return complain("unknown option", argv[i]);
-		if (++i == argc)
-			return complain("value missing for", argv[i - 1]);
-		*value = argv[i];
+			return complain("unknown option", arg);
+		*value = argv[++i];
 	}
 	if (!o->quote || !o->collateral)
 		return complain("--quote and --collateral are needed", NULL);
@@ -124,44 +192,61 @@ parse_accept(const char *list, uint32_t *out)
 }
 
 static MUST_CHECK bool
-parse_at(const char *text, int64_t *out)
+parse_number(const char *text, int64_t max, int64_t *out)
 {
 	int64_t v = 0;
 
 	for (const char *c = text; *c; c++) {
-		if (*c < '0' || *c > '9' || v > INT64_MAX / 100)
-			return complain("--at is no number of seconds", text);
+		if (*c < '0' || *c > '9' || v > max / 10)
+			return false;
 		v = v * 10 + (*c - '0');
 	}
 	*out = v;
-	return *text != '\0' || complain("--at is empty", NULL);
+	return *text != '\0' && v <= max;
 }
 
 static MUST_CHECK bool
-check_options(struct options *o)
+parse_time(const char *text, const char *flag, int64_t *out)
+{
+	return parse_number(text, INT64_MAX / 100, out) || rfc3339_read(span_str(text), out)
+	       || complain(flag, "takes seconds since 1970, or YYYY-MM-DDThh:mm:ssZ");
+}
+
+static MUST_CHECK bool
+read_root(struct options *o)
 {
 	struct eedcap_error e;
 	struct buf pem;
 	bool ok;
 
-	o->now_s = (int64_t)time(NULL);
-	if (o->at && !parse_at(o->at, &o->now_s))
-		return false;
-	if (o->accept && !parse_accept(o->accept, &o->policy.accept))
-		return false;
-	if (o->allow_debug)
-		o->policy.flags |= EEDCAP_ALLOW_DEBUG;
-	for (size_t i = 0; i < o->n_expect; i++)
-		if (!strchr(o->expect[i], '='))
-			return complain("--expect takes NAME=HEX", o->expect[i]);
-	if (!o->root_ca)
-		return true;
 	if (!eectl_read_file(o->root_ca, LIMIT_COLLATERAL, &pem))
 		return false;
 	ok = eedcap_root_key(pem.p, pem.n, o->root_key, &e);
 	buf_fini(&pem);
 	return ok || complain(o->root_ca, e.detail);
 }
+
+static MUST_CHECK bool
+check_options(struct options *o)
+{
+	int64_t number = 0;
+
+	o->report.now_s = (int64_t)time(NULL);
+	o->report.custom_root = o->root_ca != NULL;
+	if (o->at && !parse_time(o->at, "--at", &o->report.now_s))
+		return false;
+	if (o->min_tcb_date
+	    && !parse_time(o->min_tcb_date, "--min-tcb-date", &o->policy.min_tcb_date))
+		return false;
+	if (o->min_evaluation && !parse_number(o->min_evaluation, UINT32_MAX, &number))
+		return complain("--min-evaluation takes a number", o->min_evaluation);
+	o->policy.min_evaluation_number = (uint32_t)number;
+	if (o->accept && !parse_accept(o->accept, &o->policy.accept))
+		return false;
+	return !o->root_ca || read_root(o);
+}
+
+/* -- the verification -- */
 
 /* Find a register, or report_data, by name. */
 static bool
@@ -180,34 +265,63 @@ find(const struct eedcap_quote *q, struct span name, const uint8_t **p, size_t *
 }
 
 /* Compare what the caller demands with what the quote says. */
-static MUST_CHECK bool
-check_expected(const struct options *o, const struct eedcap_quote *q, struct eedcap_error *e)
+static bool
+meets_expectations(struct report *r, const struct eedcap_quote *q)
 {
-	for (size_t i = 0; i < o->n_expect; i++) {
-		size_t cut = strcspn(o->expect[i], "="), n;
-		struct span want = span_str(o->expect[i] + cut + 1);
+	for (size_t i = 0; i < r->n_expect; i++) {
+		struct span name = report_expect_name(r->expect[i]);
+		struct span want = span_from(span_str(r->expect[i]), name.n + 1);
 		uint8_t value[64];
-		const uint8_t *p;
+		const uint8_t *p = NULL;
+		size_t n = 0;
+		bool there = find(q, name, &p, &n);
 
-		if (find(q, span_of(o->expect[i], cut), &p, &n) && n <= sizeof value
-		    && hex_decode(want, value, n) && memcmp(value, p, n) == 0)
+		if (there && n <= sizeof value && hex_decode(want, value, n)
+		    && memcmp(value, p, n) == 0)
 			continue;
-		e->kind = EEDCAP_POLICY;
-		snprintf(
-		    e->reason, sizeof e->reason, "%s", reason_token(REASON_MEASUREMENT_MISMATCH));
-		snprintf(e->detail, sizeof e->detail, "%.*s is not what was expected", (int)cut,
-		    o->expect[i]);
+		r->error.kind = EEDCAP_POLICY;
+		snprintf(r->error.reason, sizeof r->error.reason, "%s",
+		    reason_token(REASON_MEASUREMENT_MISMATCH));
+		snprintf(r->error.detail, sizeof r->error.detail, "%.*s %s", (int)name.n,
+		    r->expect[i], there ? "is not what was expected" : "is not in this quote");
 		return false;
 	}
 	return true;
 }
 
 static MUST_CHECK bool
-run(const struct options *o, struct outcome *out)
+judge(struct options *o, struct span quote, struct span json, struct eedcap_verdict **out)
 {
-	const uint8_t *root = o->root_ca ? o->root_key : NULL;
+	struct report *r = &o->report;
+	struct eedcap_context *ctx = eedcap_context_new(
+	    o->root_ca ? o->root_key : NULL, 1, &r->error);
 	struct eedcap_collateral *c;
+
+	*out = NULL;
+	if (!ctx)
+		return complain(r->error.reason, r->error.detail);
+	c = eedcap_collateral_parse(ctx, json.p, json.n, &r->error);
+	if (c) {
+		*out = eedcap_verify(ctx, quote.p, quote.n, c, r->now_s, &o->policy);
+		eedcap_collateral_free(c);
+	}
+	eedcap_context_free(ctx);
+	if (!c)
+		return true;
+	if (!*out)
+		return complain("no memory", NULL);
+	r->verdict = *out;
+	r->error = *eedcap_verdict_error(*out);
+	r->accepted = eedcap_verdict_accepted(*out)
+		      && meets_expectations(r, eedcap_verdict_quote(*out));
+	return true;
+}
+
+static MUST_CHECK bool
+run(struct options *o, struct eedcap_verdict **verdict)
+{
 	struct buf quote, json;
+	bool ok;
 
 	if (!eectl_read_quote(o->quote, &quote))
 		return false;
@@ -215,194 +329,29 @@ run(const struct options *o, struct outcome *out)
 		buf_fini(&quote);
 		return false;
 	}
-	c = eedcap_collateral_parse(json.p, json.n, root, &out->error);
-	if (c) {
-		out->verdict = eedcap_verify(quote.p, quote.n, c, o->now_s, &o->policy);
-		eedcap_collateral_free(c);
-	}
+	ok = judge(o, buf_span(&quote), buf_span(&json), verdict);
 	buf_fini(&quote);
 	buf_fini(&json);
-	if (!c)
-		return true;
-	if (!out->verdict)
-		return complain("no memory", NULL);
-	out->error = *eedcap_verdict_error(out->verdict);
-	out->accepted = eedcap_verdict_accepted(out->verdict)
-			&& check_expected(o, eedcap_verdict_quote(out->verdict), &out->error);
-	return true;
-}
-
-/* -- output -- */
-
-static void
-write_time(struct jw *w, const char *name, int64_t t)
-{
-	char text[RFC3339_SIZE];
-
-	jw_str(w, name, t ? rfc3339_write(t, text) : NULL);
-}
-
-static void
-write_quote(struct jw *w, const struct eedcap_verdict *v)
-{
-	const struct eedcap_quote *q = eedcap_verdict_quote(v);
-	const struct eedcap_platform *p = eedcap_verdict_platform(v);
-
-	if (!q) { /* claims that are not authentic are not shown */
-		jw_null(w, "fmspc");
-		jw_null(w, "tee");
-		jw_null(w, "quote_version");
-		jw_null(w, "registers");
-		jw_null(w, "report_data");
-		return;
-	}
-	jw_hex(w, "fmspc", span_of(p->fmspc, sizeof p->fmspc));
-	jw_hex(w, "pceid", span_of(p->pceid, sizeof p->pceid));
-	jw_int(w, "pcesvn", p->pcesvn);
-	jw_hex(w, "sgx_tcb_components", span_of(p->components, sizeof p->components));
-	jw_str(w, "pck_ca", p->ca == EEDCAP_CA_PLATFORM ? "platform" : "processor");
-	jw_str(w, "tee", eectl_tee_name(eedcap_quote_tee(q)));
-	jw_int(w, "quote_version", eedcap_quote_version(q));
-	jw_int(w, "trailing_bytes", (int64_t)eedcap_quote_trailing(q));
-	eectl_write_registers(w, "registers", q);
-	jw_hex(w, "report_data", span_of(eedcap_quote_report_data(q), 64));
-}
-
-static void
-write_verdict(struct jw *w, const struct eedcap_verdict *v)
-{
-	const char *text;
-
-	jw_bool(w, "authentic", eedcap_verdict_authentic(v));
-	jw_str(w, "status", eedcap_status_name(eedcap_verdict_status(v)));
-	jw_array(w, "advisory_ids");
-	for (size_t i = 0; (text = eedcap_verdict_advisory(v, i)); i++)
-		jw_str(w, NULL, text);
-	jw_end_array(w);
-	write_time(w, "tcb_date", eedcap_verdict_tcb_date(v));
-	jw_str(w, "platform_status", eedcap_status_name(eedcap_verdict_platform_status(v)));
-	jw_str(w, "qe_status", eedcap_status_name(eedcap_verdict_qe_status(v)));
-	jw_str(w, "module_status", eedcap_status_name(eedcap_verdict_module_status(v)));
-	jw_str(w, "current_status", eedcap_status_name(eedcap_verdict_current_status(v)));
-	jw_int(w, "tcb_evaluation_data_number", eedcap_verdict_evaluation_number(v));
-	write_time(w, "earliest_expiry", eedcap_verdict_earliest_expiry(v));
-	write_time(w, "latest_start", eedcap_verdict_latest_start(v));
-	write_quote(w, v);
-	jw_array(w, "warnings");
-	for (size_t i = 0; (text = eedcap_verdict_warning(v, i)); i++)
-		jw_str(w, NULL, text);
-	jw_end_array(w);
-}
-
-static MUST_CHECK bool
-print_json(const struct options *o, const struct outcome *out)
-{
-	struct buf b;
-	struct jw w;
-	bool ok;
-
-	buf_init(&b, 1 << 20);
-	w = jw_of(&b);
-	jw_object(&w, NULL);
-	jw_bool(&w, "accepted", out->accepted);
-	if (out->verdict)
-		write_verdict(&w, out->verdict);
-	else
-		jw_bool(&w, "authentic", false);
-	jw_str(&w, "reason", out->error.reason);
-	jw_str(&w, "detail", out->error.detail);
-	jw_str(&w, "trust_root", o->root_ca ? "custom" : "intel");
-	jw_int(&w, "expectations_checked", out->accepted ? (int64_t)o->n_expect : 0);
-	jw_end_object(&w);
-	ok = eectl_print_buf(&b);
-	buf_fini(&b);
 	return ok;
 }
 
-static void
-print_tcb(const struct eedcap_verdict *v)
+static MUST_CHECK bool
+print(const struct options *o)
 {
-	const struct {
-		const char *name;
-		enum eedcap_status s;
-	} rows[] = {
-	    {"TCB status", eedcap_verdict_status(v)},
-	    {"  platform", eedcap_verdict_platform_status(v)},
-	    {"  QE", eedcap_verdict_qe_status(v)},
-	    {"  TDX module", eedcap_verdict_module_status(v)},
-	    {"  if relaunched", eedcap_verdict_current_status(v)},
-	};
-	char text[RFC3339_SIZE];
-	const char *id;
-
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		if (rows[i].s)
-			printf("%-16s %s\n", rows[i].name, eedcap_status_name(rows[i].s));
-	if (eedcap_verdict_advisory(v, 0)) {
-		printf("%-16s", "Advisories");
-		for (size_t i = 0; (id = eedcap_verdict_advisory(v, i)); i++)
-			printf(" %s", id);
-		printf("\n");
-	}
-	if (eedcap_verdict_tcb_date(v))
-		printf("%-16s %s\n", "TCB date", rfc3339_write(eedcap_verdict_tcb_date(v), text));
-	printf("%-16s %s\n", "Valid until", rfc3339_write(eedcap_verdict_earliest_expiry(v), text));
-	printf("%-16s %" PRIu32 "\n", "Evaluation", eedcap_verdict_evaluation_number(v));
-}
-
-static void
-print_unchecked(const struct options *o, const struct eedcap_quote *q)
-{
-	const char *reg;
-	const uint8_t *p;
-	size_t n;
-	bool checked, data = false;
-
-	printf("Not compared with anything (--expect):");
-	for (size_t i = 0; eedcap_quote_register_at(q, i, &reg, &p, &n); i++) {
-		checked = false;
-		for (size_t k = 0; k < o->n_expect; k++) {
-			size_t cut = strcspn(o->expect[k], "=");
-
-			checked |= span_is(span_of(o->expect[k], cut), reg);
-			data |= span_is(span_of(o->expect[k], cut), "report_data");
-		}
-		if (!checked)
-			printf(" %s", reg);
-	}
-	printf("%s\n", data ? "" : " report_data");
-}
-
-static void
-print_text(const struct options *o, const struct outcome *out)
-{
-	const struct eedcap_verdict *v = out->verdict;
-	const struct eedcap_quote *q = v ? eedcap_verdict_quote(v) : NULL;
-	const char *text;
-
-	if (out->accepted)
-		printf("ACCEPTED%s\n", o->root_ca ? " under a root of your own, not Intel's" : "");
+	if (o->output == OUT_JSON)
+		return report_json(&o->report);
+	if (o->output == OUT_EXPLAIN)
+		report_explain(&o->report);
 	else
-		printf("REFUSED: %s: %s\n", out->error.reason, out->error.detail);
-	if (!q) {
-		printf(
-		    "Not proven authentic at that time: nothing that the quote says is shown.\n");
-		return;
-	}
-	print_tcb(v);
-	for (size_t i = 0; (text = eedcap_verdict_warning(v, i)); i++)
-		printf("%-16s %s\n", "Note", text);
-	printf("Quote version %u, %s, registers:\n", eedcap_quote_version(q),
-	    eectl_tee_name(eedcap_quote_tee(q)));
-	eectl_print_registers(q);
-	print_unchecked(o, q);
+		report_text(&o->report);
+	return fflush(stdout) == 0 || complain("stdout", "cannot be written");
 }
 
 int
 cmd_verify(int argc, char **argv)
 {
 	struct options o = {0};
-	struct outcome out = {0};
+	struct eedcap_verdict *verdict = NULL;
 	int code = EECTL_USAGE;
 
 	for (int i = 1; i < argc; i++)
@@ -414,15 +363,11 @@ cmd_verify(int argc, char **argv)
 		fputs("Try 'eectl verify --help'.\n", stderr);
 		return EECTL_USAGE;
 	}
-	if (run(&o, &out)) {
-		code = out.accepted ? 0 : (int)out.error.kind;
-		if (out.error.kind == EEDCAP_NO_MEMORY)
-			code = EECTL_USAGE;
-		if (!o.json)
-			print_text(&o, &out);
-		else if (!print_json(&o, &out))
+	if (run(&o, &verdict) && print(&o)) {
+		code = o.report.accepted ? 0 : (int)o.report.error.kind;
+		if (o.report.error.kind == EEDCAP_NO_MEMORY)
 			code = EECTL_USAGE;
 	}
-	eedcap_verdict_free(out.verdict);
+	eedcap_verdict_free(verdict);
 	return code;
 }

@@ -14,7 +14,7 @@ static const uint8_t report_data[SIM_REPORT_DATA_SIZE] = {1, 2, 3};
 
 struct bench {
 	struct sim_platform p;
-	uint8_t root[EEDCAP_ROOT_KEY_SIZE];
+	struct eedcap_context *ctx;
 };
 
 static int
@@ -24,11 +24,14 @@ setup(void **state)
 	struct buf pem;
 	struct err e = {0};
 	struct eedcap_error why;
+	uint8_t root[EEDCAP_ROOT_KEY_SIZE];
 
 	assert_true(sim_platform_init(&b.p, seed, "http://127.0.0.1:8099", NOW, &e));
 	buf_init(&pem, 16384);
 	assert_true(sim_pki_chain_pem(&b.p.pki, SIM_ROOT, &pem, &e));
-	assert_true(eedcap_root_key(pem.p, pem.n, b.root, &why));
+	assert_true(eedcap_root_key(pem.p, pem.n, root, &why));
+	b.ctx = eedcap_context_new(root, 8, &why);
+	assert_non_null(b.ctx);
 	buf_fini(&pem);
 	*state = &b;
 	return 0;
@@ -40,6 +43,7 @@ teardown(void **state)
 	struct bench *b = *state;
 
 	sim_platform_fini(&b->p);
+	eedcap_context_free(b->ctx);
 	return 0;
 }
 
@@ -52,7 +56,7 @@ collateral_of(struct bench *b, struct eedcap_error *why)
 
 	buf_init(&bundle, 8u * 1024 * 1024);
 	assert_true(sim_platform_bundle(&b->p, NOW, &bundle, &e));
-	c = eedcap_collateral_parse(bundle.p, bundle.n, b->root, why);
+	c = eedcap_collateral_parse(b->ctx, bundle.p, bundle.n, why);
 	buf_fini(&bundle);
 	return c;
 }
@@ -74,7 +78,7 @@ judge(struct bench *b, const char *vm_json, int64_t now_s)
 	if (!c)
 		print_message("collateral: %s %s\n", why.reason, why.detail);
 	assert_non_null(c);
-	v = eedcap_verify(quote.p, quote.n, c, now_s, NULL);
+	v = eedcap_verify(b->ctx, quote.p, quote.n, c, now_s, NULL);
 	assert_non_null(v);
 	eedcap_collateral_free(c);
 	buf_fini(&quote);
@@ -169,7 +173,7 @@ a_recovery_makes_a_platform_out_of_date(void **state)
 	sim_platform_recover(&b->p, 1);
 	c = collateral_of(b, &why);
 	assert_non_null(c);
-	v = eedcap_verify(quote.p, quote.n, c, NOW, NULL);
+	v = eedcap_verify(b->ctx, quote.p, quote.n, c, NOW, NULL);
 	assert_int_equal(eedcap_verdict_status(v), EEDCAP_OUT_OF_DATE);
 	assert_string_equal(eedcap_verdict_advisory(v, 0), "INTEL-SA-01245");
 	eedcap_verdict_free(v);
@@ -243,7 +247,7 @@ intels_root_knows_nothing_of_it(void **state)
 
 	buf_init(&bundle, 8u * 1024 * 1024);
 	assert_true(sim_platform_bundle(&b->p, NOW, &bundle, &e));
-	assert_null(eedcap_collateral_parse(bundle.p, bundle.n, NULL, &why));
+	assert_null(eedcap_collateral_parse(NULL, bundle.p, bundle.n, &why));
 	assert_int_equal(why.kind, EEDCAP_UNTRUSTED);
 	buf_fini(&bundle);
 }

@@ -1,0 +1,58 @@
+/* Stands in for dcap/ecdsa.c in a fuzz target: every signature holds, every well-formed point is on
+ * the curve. So what lies behind the signatures can be reached by bytes that nobody signed. */
+#include "dcap/ecdsa.h"
+
+#include <stdlib.h>
+
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
+
+struct ecdsa {
+	char unused;
+};
+
+struct ecdsa *
+ecdsa_new(void)
+{
+	return malloc(sizeof(struct ecdsa));
+}
+
+void
+ecdsa_free(struct ecdsa *ec)
+{
+	free(ec);
+}
+
+bool
+ecdsa_digest(struct ecdsa *ec, struct span a, struct span b, uint8_t out[static SHA256_SIZE])
+{
+	SHA256_CTX ctx;
+
+	(void)ec;
+	return SHA256_Init(&ctx) == 1 && SHA256_Update(&ctx, a.p, a.n) == 1
+	       && SHA256_Update(&ctx, b.p, b.n) == 1 && SHA256_Final(out, &ctx) == 1;
+}
+
+enum ecdsa_answer
+ecdsa_verify(struct ecdsa *ec, const uint8_t key[static EC_POINT_SIZE],
+    const uint8_t digest[static SHA256_SIZE], struct span sig)
+{
+	(void)ec;
+	(void)key;
+	(void)digest;
+	return sig.n > 0 ? ECDSA_HOLDS : ECDSA_FAILS;
+}
+
+bool
+ecdsa_is_point(struct ecdsa *ec, const uint8_t key[static EC_POINT_SIZE])
+{
+	(void)ec;
+	return key[0] == 4;
+}
+
+size_t
+ecdsa_der_of_raw(const uint8_t raw[static 64], uint8_t der[static ECDSA_DER_MAX])
+{
+	memcpy(der, raw, 64);
+	return 64;
+}

@@ -1,0 +1,34 @@
+/* context.h - the trusted root, and what need not be computed twice: signatures that hold, by the
+ * digest of key, message and signature, and PCK chains, by the digest of their bytes. Both are true
+ * for ever, so nothing here expires: time, revocation, TCB and policy are judged outside. Owns the
+ * table, the engines that no thread uses, and the lock around both. Made and freed through
+ * eedcap.h. */
+#ifndef DCAP_CONTEXT_H
+#define DCAP_CONTEXT_H
+
+#include "dcap/ecdsa.h"
+#include "dcap/pck.h"
+#include "eedcap.h"
+
+/* The root key of ctx; Intel's where ctx is NULL. */
+const uint8_t *context_root_key(const struct eedcap_context *ctx);
+
+/* Say whether ctx has room to remember anything. */
+bool context_remembers(const struct eedcap_context *ctx);
+
+/* Take an engine that no thread uses, or a new one; NULL where there is no memory. */
+struct ecdsa *context_take_engine(struct eedcap_context *ctx);
+/* Give it back, and add what was done with it. */
+void context_return(struct eedcap_context *ctx, struct ecdsa *ec, const struct eedcap_stats *done);
+
+bool context_knows_fact(struct eedcap_context *ctx, const uint8_t name[static SHA256_SIZE]);
+void context_add_fact(struct eedcap_context *ctx, const uint8_t name[static SHA256_SIZE]);
+
+/* Copy out what a chain of that digest says. Only chains whose signatures hold up to the root key
+ * are put in. */
+bool context_knows_chain(
+    struct eedcap_context *ctx, const uint8_t digest[static SHA256_SIZE], struct pck *out);
+void context_add_chain(
+    struct eedcap_context *ctx, const uint8_t digest[static SHA256_SIZE], const struct pck *p);
+
+#endif
