@@ -1,20 +1,14 @@
-"""eectl verify and eectl quote against recorded quotes and collateral. The vectors lie outside the
-repository (their licences differ); EE_VECTORS says where. Where they are absent every case counts
-as skipped, and the unit tests' own platform stands alone."""
+"""eectl verify and eectl quote against recorded quotes and collateral. Where they are absent every case
+counts as skipped, and the unit tests' own platform stands alone."""
 import json
-import os
-import pathlib
 import random
 import subprocess
 
 import pytest
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
-EECTL = pathlib.Path(os.environ.get("EE_BUILD", TOP / "build")) / "src" / "programs" / "eectl"
-VECTORS = pathlib.Path(os.environ.get("EE_VECTORS", TOP.parent / "shared" / "vectors"))
-ENV = {"LANG": "C.UTF-8", "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99", "ASAN_OPTIONS": "exitcode=99"}
+from vectors import EECTL, ENV, EXPECTED, VECTORS, mutate, read_meta, recorded
+
 REFUSALS = (2, 3, 4, 5, 6)
-EXPECTED = {"genuine": 117, "mutated": 171, "synthetic": 235, "parse": 14}
 
 
 def cases(kind):
@@ -22,14 +16,7 @@ def cases(kind):
     if not VECTORS.is_dir():
         skip = pytest.mark.skip(reason="no vectors: set EE_VECTORS")
         return [pytest.param(None, id=f"{kind}-{i}", marks=skip) for i in range(EXPECTED[kind])]
-    if kind == "mutated":
-        found = json.loads((VECTORS / "mutated" / "mutations.json").read_text())["cases"]
-        return [pytest.param(c, id=c["id"]) for c in found]
-    return [pytest.param(d, id=d.name) for d in sorted((VECTORS / kind).iterdir()) if d.is_dir()]
-
-
-def read_meta(folder):
-    return json.loads((folder / "meta.json").read_text())
+    return [pytest.param(c, id=c["id"] if kind == "mutated" else c.name) for c in recorded(kind)]
 
 
 def verify(quote, collateral, at, *flags):
@@ -86,35 +73,9 @@ def test_synthetic(folder):
         assert answer["advisory_ids"] == want["advisory_ids_sorted_unique"]
 
 
-def mutate(case, quote, collateral):
-    for op in case["ops"]:
-        where, what = op["target"], op["op"]
-        if where == "quote" and what == "xor":
-            quote[op["offset"]] ^= op["value"]
-        elif where == "quote" and what == "set":
-            new = bytes.fromhex(op["hex"])
-            quote[op["offset"]:op["offset"] + len(new)] = new
-        elif where == "quote" and what == "append":
-            quote.extend(bytes.fromhex(op["hex"]))
-        elif where == "quote" and what == "truncate":
-            del quote[op["len"]:]
-        elif what == "set":
-            collateral[op["field"]] = op["value"]
-        else:
-            assert what == "xorhex", op
-            part = bytearray.fromhex(collateral[op["field"]])
-            part[op["offset"]] ^= op["value"]
-            collateral[op["field"]] = part.hex()
-
-
 @pytest.mark.parametrize("case", cases("mutated"))
 def test_mutated(case, tmp_path):
-    base = VECTORS / "genuine" / case["base"]
-    quote = bytearray((base / "quote.bin").read_bytes())
-    collateral = json.loads((base / "collateral.json").read_text())
-    mutate(case, quote, collateral)
-    (tmp_path / "q").write_bytes(quote)
-    (tmp_path / "c").write_text(json.dumps(collateral))
+    mutate(case, tmp_path)
     code, answer = verify(tmp_path / "q", tmp_path / "c", case["verification_time"], "--accept", "any", "--allow-debug")
     if case["recommended"] != "either":
         assert (code == 0) == (case["recommended"] == "accept"), (case["description"], answer)
