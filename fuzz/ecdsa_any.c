@@ -35,24 +35,25 @@ ecdsa_digest(struct ecdsa *ec, struct span a, struct span b, uint8_t out[static 
 
 enum ecdsa_answer
 ecdsa_verify(struct ecdsa *ec, const uint8_t key[static EC_POINT_SIZE],
-    const uint8_t digest[static SHA256_SIZE], struct span sig)
+    const uint8_t digest[static SHA256_SIZE], const uint8_t sig[static 64])
 {
 	(void)ec;
 	(void)key;
 	(void)digest;
-	return sig.n > 0 ? ECDSA_HOLDS : ECDSA_FAILS;
+	(void)sig;
+	return ECDSA_HOLDS;
 }
 
-bool
+enum ecdsa_answer
 ecdsa_is_point(struct ecdsa *ec, const uint8_t key[static EC_POINT_SIZE])
 {
 	(void)ec;
-	return key[0] == 4;
+	return key[0] == 4 ? ECDSA_HOLDS : ECDSA_FAILS;
 }
 
-size_t
-ecdsa_der_of_raw(const uint8_t raw[static 64], uint8_t der[static ECDSA_DER_MAX])
+bool
+ecdsa_read_der(struct span der, uint8_t sig[static 64])
 {
-	memcpy(der, raw, 64);
-	return 64;
+	memset(sig, 1, 64);
+	return der.n > 0;
 }

@@ -77,9 +77,9 @@ bool eedcap_root_key(
 struct eedcap_context;
 
 /* Make a context that remembers up to `platforms` platforms (0: none) and forgets the one unused for
- * longest. All that it remembers with, some 1.3 KiB for each of them, is allocated here, and used
- * as it fills. root_key NULL: the public key of Intel's SGX root. NULL, with *e set, where there is
- * no memory or the key is no point of the curve. */
+ * longest. All that it remembers with, 56 KiB and some 1.4 KiB for each platform, is allocated here,
+ * and touched as it fills. root_key NULL: the public key of Intel's SGX root. NULL, with *e set,
+ * where there is no memory or the key is no point of the curve. */
 struct eedcap_context *eedcap_context_new(
     const uint8_t *root_key, size_t platforms, struct eedcap_error *e);
 void eedcap_context_free(struct eedcap_context *ctx);

@@ -76,6 +76,25 @@ span_starts(struct span a, const char *s)
 	return a.n >= n && memcmp(a.p, s, n) == 0;
 }
 
+/* Give the offset of the first occurrence of s (not empty) in a; a.n where there is none. */
+static inline size_t
+span_find(struct span a, const char *s)
+{
+	size_t n = strlen(s), at = 0;
+
+	while (n <= a.n - at) {
+		const uint8_t *hit = (const uint8_t *)memchr(a.p + at, s[0], a.n - at - n + 1);
+
+		if (!hit)
+			break;
+		at = (size_t)(hit - a.p);
+		if (memcmp(hit, s, n) == 0)
+			return at;
+		at++;
+	}
+	return a.n;
+}
+
 /* Give the part of a from offset `from` on; empty when from is past the end. */
 static inline struct span
 span_from(struct span a, size_t from)

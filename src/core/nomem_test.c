@@ -1,72 +1,28 @@
 /* Each allocation of core fails once, then all from it on: nothing crashes, leaks or is accepted
  * that would not be, and a registry that was told no goes on as before. Linked with --wrap. */
-#include "base/test.h"
+#include "base/nomem.h"
 
 #include <stdio.h>
 
 #include "core/appraisal.h"
 #include "core/registry.h"
 
-void *__real_malloc(size_t n);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t n);
-void *__wrap_malloc(size_t n);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t n);
-
-static long countdown = -1; /* -1: all succeed */
-static bool persistent;
-
+/* A job, and that it knows why not where it was not done. */
 static bool
-fails(void)
+run(void *ctx)
 {
-	if (countdown < 0)
-		return false;
-	if (countdown > 0) {
-		countdown--;
-		return false;
-	}
-	if (!persistent)
-		countdown = -1;
-	return true;
+	bool (*job)(struct err * e) = *(bool (**)(struct err *))ctx;
+	struct err e = {0};
+	bool ok = job(&e);
+
+	assert_true(ok || e.code != ERR_NONE);
+	return ok;
 }
 
-void *
-__wrap_malloc(size_t n)
-{
-	return fails() ? NULL : __real_malloc(n);
-}
-
-void *
-__wrap_calloc(size_t n, size_t size)
-{
-	return fails() ? NULL : __real_calloc(n, size);
-}
-
-void *
-__wrap_realloc(void *p, size_t n)
-{
-	return fails() ? NULL : __real_realloc(p, n);
-}
-
-/* Run f with the k-th allocation failing, for each k until it needs no more. */
 static void
-each_allocation(bool (*f)(struct err *e))
+each_allocation(bool (*job)(struct err *e))
 {
-	for (int mode = 0; mode < 2; mode++)
-		for (long k = 0;; k++) {
-			struct err e = {0};
-			bool ok;
-
-			assert_true(k < 1000);
-			persistent = mode == 1;
-			countdown = k;
-			ok = f(&e);
-			countdown = -1;
-			if (ok)
-				break; /* nothing was left to fail */
-			assert_int_not_equal(e.code, ERR_NONE);
-		}
+	assert_true(nomem_each(run, &job, 1000) > 0);
 }
 
 static const struct attest_identity ID = {"org/repo", "v1", "app", "sandbox-1", "a-1"};

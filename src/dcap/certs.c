@@ -334,7 +334,7 @@ cert_check_issued(struct verifier *vf, const struct cert *c, const struct cert *
 	if (!by->is_ca || !(by->key_usage & KU_CERT_SIGN))
 		return err_set(e, ERR_UNTRUSTED, REASON_CERT_CHAIN,
 		    "\"%s\" may not issue certificates", by->subject_cn);
-	if (!verifier_holds(vf, by->key, c->tbs, c->signature))
+	if (!verifier_holds_der(vf, by->key, c->tbs, c->signature))
 		return err_set(e, ERR_UNTRUSTED, REASON_CERT_SIGNATURE,
 		    "\"%s\" is not signed by \"%s\"", c->subject_cn, by->subject_cn);
 	return true;

@@ -15,11 +15,25 @@
 #define FACTS_EACH    4
 #define FACTS_MORE    64
 #define PLATFORMS_MAX ((size_t)1 << 24)
+/* Upper parts of chains: Intel has two PCK CAs and two editions of each and of the root; some callers
+ * break lines otherwise. */
+#define ISSUERS     8
+#define ISSUER_TEXT 4096
+
+struct known_issuer {
+	size_t n; /* 0: none */
+	uint64_t used;
+	uint8_t digest[SHA256_SIZE];
+	struct pck_issuer issuer;
+	uint8_t text[ISSUER_TEXT];
+};
 
 struct eedcap_context {
 	uint8_t root_key[EC_POINT_SIZE];
 	CRYPTO_RWLOCK *lock; /* around everything below */
 	struct lru facts, chains;
+	struct known_issuer *issuers; /* ISSUERS of them; NULL where nothing is remembered */
+	uint64_t uses;
 	struct ecdsa *idle[ENGINES_KEPT];
 	size_t n_idle;
 	struct eedcap_stats stats;
@@ -47,14 +61,21 @@ init(struct eedcap_context *ctx, size_t platforms, struct err *e)
 	if (platforms > PLATFORMS_MAX)
 		return err_set(e, ERR_USAGE, REASON_BAD_SETTING, "%zu platforms", platforms);
 	ctx->lock = CRYPTO_THREAD_lock_new();
-	if (!ctx->lock || !lru_init(&ctx->chains, n, sizeof(struct pck))
+	if (n > 0)
+		ctx->issuers = calloc(ISSUERS, sizeof *ctx->issuers);
+	if (!ctx->lock || (n > 0 && !ctx->issuers) || !lru_init(&ctx->chains, n, sizeof(struct pck))
 	    || !lru_init(&ctx->facts, n ? n * FACTS_EACH + FACTS_MORE : 0, 0)
 	    || !(ec = ecdsa_new()))
 		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "context");
 	ctx->idle[ctx->n_idle++] = ec;
-	if (!ecdsa_is_point(ec, ctx->root_key))
+	switch (ecdsa_is_point(ec, ctx->root_key)) {
+	case ECDSA_HOLDS:
+		return true;
+	case ECDSA_NO_MEMORY:
+		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "context");
+	default:
 		return err_set(e, ERR_USAGE, REASON_ROOT_UNTRUSTED, "no point of P-256");
-	return true;
+	}
 }
 
 struct eedcap_context *
@@ -83,6 +104,7 @@ eedcap_context_free(struct eedcap_context *ctx)
 		return;
 	while (ctx->n_idle > 0)
 		ecdsa_free(ctx->idle[--ctx->n_idle]);
+	free(ctx->issuers);
 	lru_fini(&ctx->facts);
 	lru_fini(&ctx->chains);
 	CRYPTO_THREAD_lock_free(ctx->lock);
@@ -160,6 +182,46 @@ context_add_fact(struct eedcap_context *ctx, const uint8_t name[static SHA256_SI
 {
 	lock(ctx);
 	(void)lru_put(&ctx->facts, name);
+	unlock(ctx);
+}
+
+bool
+context_knows_issuer(struct eedcap_context *ctx, struct span text, struct pck_issuer *out,
+    uint8_t digest[static SHA256_SIZE])
+{
+	struct known_issuer *k = ctx->issuers, *end = k + ISSUERS;
+
+	if (text.n == 0)
+		return false;
+	lock(ctx);
+	while (k < end && !span_eq(text, span_of(k->text, k->n)))
+		k++;
+	if (k < end) {
+		k->used = ++ctx->uses;
+		*out = k->issuer;
+		memcpy(digest, k->digest, SHA256_SIZE);
+	}
+	unlock(ctx);
+	return k < end;
+}
+
+void
+context_add_issuer(struct eedcap_context *ctx, struct span text,
+    const uint8_t digest[static SHA256_SIZE], const struct pck_issuer *issuer)
+{
+	struct known_issuer *k = ctx->issuers;
+
+	if (text.n == 0 || text.n > ISSUER_TEXT)
+		return;
+	lock(ctx);
+	for (size_t i = 1; i < ISSUERS; i++)
+		if (ctx->issuers[i].used < k->used)
+			k = &ctx->issuers[i];
+	k->n = text.n;
+	k->used = ++ctx->uses;
+	k->issuer = *issuer;
+	memcpy(k->digest, digest, SHA256_SIZE);
+	memcpy(k->text, text.p, text.n);
 	unlock(ctx);
 }
 

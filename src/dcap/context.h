@@ -1,5 +1,6 @@
 /* context.h - the trusted root, and what need not be computed twice: signatures that hold, by the
- * digest of key, message and signature, and PCK chains, by the digest of their bytes. Both are true
+ * digest of key, message and signature, and PCK chains, by the digest of their bytes; and the few upper parts of chains, by
+ * the bytes themselves. All of it is are true
  * for ever, so nothing here expires: time, revocation, TCB and policy are judged outside. Owns the
  * table, the engines that no thread uses, and the lock around both. Made and freed through
  * eedcap.h. */
@@ -23,6 +24,13 @@ void context_return(struct eedcap_context *ctx, struct ecdsa *ec, const struct e
 
 bool context_knows_fact(struct eedcap_context *ctx, const uint8_t name[static SHA256_SIZE]);
 void context_add_fact(struct eedcap_context *ctx, const uint8_t name[static SHA256_SIZE]);
+
+/* Say whether the upper part of a chain is these very bytes, and copy out what it says and the digest
+ * of its bytes. Only what was checked up to the root key is put in. */
+bool context_knows_issuer(struct eedcap_context *ctx, struct span text, struct pck_issuer *out,
+    uint8_t digest[static SHA256_SIZE]);
+void context_add_issuer(struct eedcap_context *ctx, struct span text,
+    const uint8_t digest[static SHA256_SIZE], const struct pck_issuer *issuer);
 
 /* Copy out what a chain of that digest says. Only chains whose signatures hold up to the root key
  * are put in. */

@@ -236,6 +236,8 @@ void
 crl_digest(struct crl *crl, struct verifier *vf)
 {
 	verifier_digest(vf, crl->tbs, span_of("", 0), crl->digest);
+	if (!ecdsa_read_der(crl->signature, crl->raw_signature))
+		memset(crl->raw_signature, 0, sizeof crl->raw_signature);
 }
 
 bool
@@ -246,7 +248,7 @@ crl_check_issuer(const struct crl *crl, struct verifier *vf, struct span issuer,
 	if (!span_eq(crl->issuer, issuer))
 		return err_set(
 		    e, ERR_UNTRUSTED, REASON_CRL_ISSUER, "%s is of another CA", crl->what);
-	if (!verifier_holds_digest(vf, key, crl->digest, crl->signature))
+	if (!verifier_holds(vf, key, crl->digest, crl->raw_signature))
 		return err_set(e, ERR_UNTRUSTED, REASON_CRL_SIGNATURE, "%s is not signed by its CA",
 		    crl->what);
 	return true;

@@ -19,6 +19,7 @@ struct crl {
 	struct buf der;
 	struct span tbs, signature, issuer;
 	uint8_t digest[SHA256_SIZE]; /* of tbs; set by crl_digest */
+	uint8_t raw_signature[64]; /* zeros, which sign nothing, where it is no ECDSA signature */
 	struct crl_entry *entries; /* sorted */
 	size_t n_entries;
 	struct window valid;
@@ -30,7 +31,7 @@ struct crl {
 MUST_CHECK bool crl_parse(struct crl *crl, struct span bytes, const char *what, struct err *e);
 void crl_fini(struct crl *crl);
 
-/* Hash what is signed, once for all checks of the signature. */
+/* Hash what is signed and read the signature, once for all checks of it. */
 void crl_digest(struct crl *crl, struct verifier *vf);
 
 /* Check that `issuer` (a Name, for messages its common name) and its key issued and signed the list. */

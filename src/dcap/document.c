@@ -143,7 +143,10 @@ document_check_signer(struct document *d, struct verifier *vf, const struct chai
 bool
 document_check_signature(const struct document *d, struct verifier *vf, struct err *e)
 {
-	return verifier_holds_raw(vf, d->signer_key, buf_span(&d->raw), d->signature)
+	uint8_t digest[SHA256_SIZE];
+
+	verifier_digest(vf, buf_span(&d->raw), span_of("", 0), digest);
+	return verifier_holds(vf, d->signer_key, digest, d->signature)
 	       || err_set(e, ERR_UNTRUSTED, d->kind->signature, "%s", d->kind->what);
 }
 

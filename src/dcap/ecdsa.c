@@ -3,8 +3,11 @@
 #include <stdlib.h>
 
 #include <openssl/core_names.h>
+#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+
+#include "dcap/der.h"
 
 struct ecdsa {
 	EVP_PKEY *key; /* its point changes, its curve does not */
@@ -76,46 +79,59 @@ bool
 ecdsa_digest(struct ecdsa *ec, struct span a, struct span b, uint8_t out[static SHA256_SIZE])
 {
 	unsigned n = 0;
-
-	return EVP_DigestInit_ex(ec->hash, ec->sha256, NULL) == 1
-	       && EVP_DigestUpdate(ec->hash, a.p, a.n) == 1
-	       && EVP_DigestUpdate(ec->hash, b.p, b.n) == 1
-	       && EVP_DigestFinal_ex(ec->hash, out, &n) == 1 && n == SHA256_SIZE;
-}
-
-/* OpenSSL refuses a point that is not on the curve, or is infinity; the key is then no longer to be
- * used before it is set again. */
-static bool
-set_point(struct ecdsa *ec, const uint8_t point[static EC_POINT_SIZE])
-{
-	return point[0] == 4
-	       && EVP_PKEY_set1_encoded_public_key(ec->key, point, EC_POINT_SIZE) == 1;
-}
-
-bool
-ecdsa_is_point(struct ecdsa *ec, const uint8_t key[static EC_POINT_SIZE])
-{
-	bool is;
+	bool ok;
 
 	ERR_set_mark();
-	is = set_point(ec, key);
+	ok = EVP_DigestInit_ex(ec->hash, ec->sha256, NULL) == 1
+	     && EVP_DigestUpdate(ec->hash, a.p, a.n) == 1
+	     && EVP_DigestUpdate(ec->hash, b.p, b.n) == 1
+	     && EVP_DigestFinal_ex(ec->hash, out, &n) == 1 && n == SHA256_SIZE;
 	ERR_pop_to_mark();
-	return is;
+	return ok;
+}
+
+/* The field's prime: a coordinate is below it, so that every point has one spelling. */
+static const uint8_t field_prime[32] = {0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00,
+    0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+
+/* Say whether want of memory stands in libcrypto's error queue: below what came of it, so the whole
+ * queue is read, and thereby emptied. Where the caller had errors of its own there, only the last
+ * one is looked at. */
+static bool
+wanted_memory(bool was_empty)
+{
+	unsigned long code = ERR_peek_last_error();
+	bool wanted = ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+
+	while (was_empty && (code = ERR_get_error()) != 0)
+		wanted |= ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+	return wanted;
+}
+
+/* Give the engine a point. Where it is refused the key is not to be used before it is set again. */
+static enum ecdsa_answer
+set_point(struct ecdsa *ec, const uint8_t point[static EC_POINT_SIZE])
+{
+	bool was_empty = ERR_peek_error() == 0;
+
+	if (point[0] != 4 || memcmp(point + 1, field_prime, 32) >= 0
+	    || memcmp(point + 33, field_prime, 32) >= 0)
+		return ECDSA_FAILS;
+	if (EVP_PKEY_set1_encoded_public_key(ec->key, point, EC_POINT_SIZE) == 1)
+		return ECDSA_HOLDS;
+	if (ERR_GET_REASON(ERR_peek_last_error()) != EC_R_POINT_IS_NOT_ON_CURVE)
+		return ECDSA_NO_MEMORY;
+	return wanted_memory(was_empty) ? ECDSA_NO_MEMORY : ECDSA_FAILS;
 }
 
 enum ecdsa_answer
-ecdsa_verify(struct ecdsa *ec, const uint8_t key[static EC_POINT_SIZE],
-    const uint8_t digest[static SHA256_SIZE], struct span sig)
+ecdsa_is_point(struct ecdsa *ec, const uint8_t key[static EC_POINT_SIZE])
 {
-	enum ecdsa_answer answer = ECDSA_FAILS;
+	enum ecdsa_answer answer;
 
 	ERR_set_mark();
-	/* Initialised again for each key: that is what ties the operation to it. */
-	if (set_point(ec, key) && EVP_PKEY_verify_init(ec->verify) == 1
-	    && EVP_PKEY_verify(ec->verify, sig.p, sig.n, digest, SHA256_SIZE) == 1)
-		answer = ECDSA_HOLDS;
-	else if (ERR_GET_REASON(ERR_peek_last_error()) == ERR_R_MALLOC_FAILURE)
-		answer = ECDSA_NO_MEMORY;
+	answer = set_point(ec, key);
 	ERR_pop_to_mark();
 	return answer;
 }
@@ -138,14 +154,62 @@ put_integer(const uint8_t v[static 32], uint8_t *dst)
 	return 2 + pad + n;
 }
 
-size_t
-ecdsa_der_of_raw(const uint8_t raw[static 64], uint8_t der[static ECDSA_DER_MAX])
+/* The engine's own form: it sees no other, so that it can only say no to the numbers. */
+#define DER_MAX 72
+static size_t
+write_der(const uint8_t sig[static 64], uint8_t der[static DER_MAX])
 {
 	size_t n = 2;
 
-	n += put_integer(raw, der + n);
-	n += put_integer(raw + 32, der + n);
+	n += put_integer(sig, der + n);
+	n += put_integer(sig + 32, der + n);
 	der[0] = 0x30;
 	der[1] = (uint8_t)(n - 2);
 	return n;
+}
+
+enum ecdsa_answer
+ecdsa_verify(struct ecdsa *ec, const uint8_t key[static EC_POINT_SIZE],
+    const uint8_t digest[static SHA256_SIZE], const uint8_t sig[static 64])
+{
+	uint8_t der[DER_MAX];
+	size_t n = write_der(sig, der);
+	enum ecdsa_answer answer;
+	int rc = -1;
+
+	ERR_set_mark();
+	answer = set_point(ec, key);
+	/* Initialised again for each key: that is what ties the operation to it. */
+	if (answer == ECDSA_HOLDS && EVP_PKEY_verify_init(ec->verify) == 1)
+		rc = EVP_PKEY_verify(ec->verify, der, n, digest, SHA256_SIZE);
+	ERR_pop_to_mark();
+	if (answer != ECDSA_HOLDS)
+		return answer;
+	return rc == 1 ? ECDSA_HOLDS : rc == 0 ? ECDSA_FAILS : ECDSA_NO_MEMORY;
+}
+
+static bool
+read_integer(struct rd *r, uint8_t out[static 32])
+{
+	struct span v = der_take(r, DER_INTEGER);
+
+	if (v.n == 0 || v.p[0] & 0x80 || (v.n > 1 && v.p[0] == 0 && !(v.p[1] & 0x80)))
+		return false;
+	if (v.p[0] == 0)
+		v = span_from(v, 1);
+	if (v.n > 32)
+		return false;
+	memset(out, 0, 32);
+	if (v.n)
+		memcpy(out + 32 - v.n, v.p, v.n);
+	return true;
+}
+
+bool
+ecdsa_read_der(struct span der, uint8_t sig[static 64])
+{
+	struct rd whole = rd_of(der);
+	struct rd r = der_enter(&whole, DER_SEQUENCE);
+
+	return read_integer(&r, sig) && read_integer(&r, sig + 32) && rd_end(&r) && rd_end(&whole);
 }

@@ -21,19 +21,20 @@ void ecdsa_free(struct ecdsa *ec);
 MUST_CHECK bool ecdsa_digest(
     struct ecdsa *ec, struct span a, struct span b, uint8_t out[static SHA256_SIZE]);
 
+/* ECDSA_NO_MEMORY: libcrypto could not do it, so nothing is known of the signature. */
 enum ecdsa_answer { ECDSA_HOLDS, ECDSA_FAILS, ECDSA_NO_MEMORY };
 
-/* Say whether a DER signature (X.509's form) over a digest holds. It fails also where the key is no
- * point of the curve. */
+/* Say whether a signature over a digest holds: r and s, two numbers of 32 bytes, big-endian. Both s
+ * and n - s are taken. It fails also where the key is no point of the curve. */
 MUST_CHECK enum ecdsa_answer ecdsa_verify(struct ecdsa *ec, const uint8_t key[static EC_POINT_SIZE],
-    const uint8_t digest[static SHA256_SIZE], struct span sig);
+    const uint8_t digest[static SHA256_SIZE], const uint8_t sig[static 64]);
 
-/* Say whether a key is a point of the curve. */
-MUST_CHECK bool ecdsa_is_point(struct ecdsa *ec, const uint8_t key[static EC_POINT_SIZE]);
+/* Say whether a key is a point of the curve (it "holds"). */
+MUST_CHECK enum ecdsa_answer ecdsa_is_point(
+    struct ecdsa *ec, const uint8_t key[static EC_POINT_SIZE]);
 
-/* A signature of two numbers of 32 bytes, big-endian, as DER (X.690: no needless leading zeros).
- * Returns its length. Both s and n - s stay what they are. */
-#define ECDSA_DER_MAX 72
-size_t ecdsa_der_of_raw(const uint8_t raw[static 64], uint8_t der[static ECDSA_DER_MAX]);
+/* Read r and s out of DER (RFC 3279 section 2.2.3): both in their shortest form, not negative, of at
+ * most 32 bytes, and nothing behind them. */
+MUST_CHECK bool ecdsa_read_der(struct span der, uint8_t sig[static 64]);
 
 #endif

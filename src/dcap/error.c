@@ -1,6 +1,7 @@
 #include "dcap/error.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static enum eedcap_class
 class_of(enum err_code c)
@@ -33,7 +34,11 @@ error_export(struct eedcap_error *out, const struct err *e)
 	if (!out)
 		return;
 	out->kind = class_of(e->code);
-	snprintf(out->reason, sizeof out->reason, "%s",
-	    e->code == ERR_NONE ? reason_token(REASON_OK) : reason_token(e->reason));
+	if (e->code == ERR_NONE) {
+		memcpy(out->reason, "ok", sizeof "ok");
+		out->detail[0] = '\0';
+		return;
+	}
+	snprintf(out->reason, sizeof out->reason, "%s", reason_token(e->reason));
 	snprintf(out->detail, sizeof out->detail, "%s", e->detail);
 }

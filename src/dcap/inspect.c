@@ -1,5 +1,6 @@
 /* The entrances that verify no signature of a quote: reading one, and reading a root certificate. */
-#include "dcap/context.h"
+#include <openssl/sha.h>
+
 #include "dcap/error.h"
 #include "dcap/pck.h"
 #include "dcap/quote.h"
@@ -10,6 +11,11 @@ eedcap_quote_inspect(const void *quote, size_t n, struct eedcap_error *err)
 	struct err e = {0};
 	struct eedcap_quote *q = quote_new(span_of(quote, n), &e);
 
+	if (q && !SHA256(q->q.signed_part.p, q->q.signed_part.n, q->digest)) {
+		(void)err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "digest");
+		eedcap_quote_free(q);
+		q = NULL;
+	}
 	error_export(err, &e);
 	return q;
 }

@@ -22,9 +22,14 @@ parse(struct chain *ch, struct span text, struct err *e)
 	return chain_parse(ch, text, "PCK chain", e);
 }
 
+static bool
+is_leaf(const struct cert *c)
+{
+	return strstr(c->subject_cn, PCK_CN) && !cert_is_self_issued(c);
+}
+
 static MUST_CHECK bool
-read_platform(
-    struct eedcap_platform *out, const struct cert *leaf, const struct cert *root, struct err *e)
+read_platform(struct eedcap_platform *out, const struct cert *leaf, struct err *e)
 {
 	struct eedcap_platform p = {0};
 
@@ -40,10 +45,16 @@ read_platform(
 	else
 		return err_set(e, ERR_MALFORMED, REASON_CERT_CHAIN,
 		    "PCK certificate issued by \"%s\"", leaf->issuer_cn);
-	if (root && !span_cstr(root->crl_url, p.root_crl_url, sizeof p.root_crl_url))
-		p.root_crl_url[0] = '\0';
 	*out = p;
 	return true;
+}
+
+/* The root's CRL distribution point, where it is a text that fits. */
+static void
+read_root_url(char dst[static 160], const struct cert *root)
+{
+	if (!span_cstr(root->crl_url, dst, 160))
+		dst[0] = '\0';
 }
 
 bool
@@ -56,13 +67,15 @@ pck_read_leaf(struct eedcap_platform *out, struct span text, struct err *e)
 	if (!parse(&ch, text, e))
 		return false;
 	for (size_t i = 0; i < ch.n; i++) {
-		if (strstr(ch.cert[i].subject_cn, PCK_CN))
+		if (is_leaf(&ch.cert[i]))
 			leaf = &ch.cert[i];
 		else if (cert_is_self_issued(&ch.cert[i]))
 			root = &ch.cert[i];
 	}
-	ok = leaf ? read_platform(out, leaf, root, e)
+	ok = leaf ? read_platform(out, leaf, e)
 		  : err_set(e, ERR_MALFORMED, REASON_CERT_CHAIN, "no PCK certificate in the chain");
+	if (ok && root)
+		read_root_url(out->root_crl_url, root);
 	chain_fini(&ch);
 	return ok;
 }
@@ -76,10 +89,10 @@ find_roles(struct roles *out, const struct chain *ch, struct err *e)
 		    "PCK chain of %zu certificates, not 3", ch->n);
 	for (size_t i = 0; i < ch->n; i++) {
 		const struct cert *c = &ch->cert[i];
-		const struct cert **role = cert_is_self_issued(c)          ? &out->root
-					   : strstr(c->subject_cn, PCK_CN) ? &out->leaf
-					   : strstr(c->subject_cn, "CA")   ? &out->ca
-									   : NULL;
+		const struct cert **role = cert_is_self_issued(c)        ? &out->root
+					   : is_leaf(c)                  ? &out->leaf
+					   : strstr(c->subject_cn, "CA") ? &out->ca
+									 : NULL;
 
 		if (!role || *role)
 			return err_set(e, ERR_UNTRUSTED, REASON_CERT_CHAIN,
@@ -87,23 +100,6 @@ find_roles(struct roles *out, const struct chain *ch, struct err *e)
 		*role = c;
 	}
 	return true;
-}
-
-static MUST_CHECK bool
-check_ca(struct verifier *vf, const struct roles *r, struct err *e)
-{
-	if (!(r->ca->key_usage & KU_CRL_SIGN))
-		return err_set(e, ERR_UNTRUSTED, REASON_CERT_CHAIN, "\"%s\" may not sign CRLs",
-		    r->ca->subject_cn);
-	return cert_check_issued(vf, r->ca, r->root, e);
-}
-
-static MUST_CHECK bool
-check_leaf(struct verifier *vf, const struct roles *r, struct err *e)
-{
-	if (r->leaf->is_ca)
-		return err_set(e, ERR_UNTRUSTED, REASON_CERT_CHAIN, "PCK certificate is a CA");
-	return cert_check_issued(vf, r->leaf, r->ca, e);
 }
 
 static void
@@ -121,33 +117,175 @@ keep_name(struct pck_name *dst, struct span s)
 	memcpy(dst->der, s.p, s.n);
 }
 
-static void
-keep(struct pck *out, const struct roles *r)
+/* -- the upper part -- */
+
+static MUST_CHECK bool
+check_ca(struct verifier *vf, const struct roles *r, struct err *e)
 {
-	memcpy(out->leaf_key, r->leaf->key, sizeof out->leaf_key);
-	memcpy(out->ca_key, r->ca->key, sizeof out->ca_key);
-	keep_serial(&out->leaf_serial, r->leaf->serial);
-	keep_serial(&out->ca_serial, r->ca->serial);
-	keep_name(&out->ca_name, r->ca->subject);
-	keep_name(&out->root_name, r->root->subject);
-	out->leaf_valid = r->leaf->valid;
-	out->ca_valid = r->ca->valid;
-	out->root_valid = r->root->valid;
+	if (!r->ca->is_ca || !(r->ca->key_usage & KU_CERT_SIGN)
+	    || !(r->ca->key_usage & KU_CRL_SIGN))
+		return err_set(e, ERR_UNTRUSTED, REASON_CERT_CHAIN,
+		    "\"%s\" may not issue certificates and CRLs", r->ca->subject_cn);
+	return cert_check_issued(vf, r->ca, r->root, e);
 }
 
 static MUST_CHECK bool
-check_chain(struct pck *out, struct verifier *vf, const struct chain *ch, struct checks *checks,
+check_issuer(struct pck_issuer *out, struct verifier *vf, const struct roles *r,
+    struct checks *checks, struct err *e)
+{
+	if (!checked(checks, CHECK_PCK_ROOT, cert_check_root(vf, r->root, e))
+	    || !checked(checks, CHECK_PCK_CA_SIGNATURE, check_ca(vf, r, e)))
+		return false;
+	memcpy(out->key, r->ca->key, sizeof out->key);
+	keep_serial(&out->serial, r->ca->serial);
+	keep_name(&out->name, r->ca->subject);
+	keep_name(&out->root_name, r->root->subject);
+	out->valid = r->ca->valid;
+	out->root_valid = r->root->valid;
+	read_root_url(out->root_crl_url, r->root);
+	return true;
+}
+
+/* -- the leaf, below an issuer that was checked -- */
+
+static MUST_CHECK bool
+check_signature(
+    struct verifier *vf, const struct cert *leaf, const struct pck_issuer *by, struct err *e)
+{
+	if (leaf->is_ca)
+		return err_set(e, ERR_UNTRUSTED, REASON_CERT_CHAIN, "PCK certificate is a CA");
+	if (!span_eq(leaf->issuer, span_of(by->name.der, by->name.n)))
+		return err_set(e, ERR_UNTRUSTED, REASON_CERT_CHAIN,
+		    "PCK certificate issued by \"%s\", another CA than the chain's",
+		    leaf->issuer_cn);
+	if (!verifier_holds_der(vf, by->key, leaf->tbs, leaf->signature))
+		return err_set(e, ERR_UNTRUSTED, REASON_CERT_SIGNATURE,
+		    "\"%s\" is not signed by \"%s\"", leaf->subject_cn, leaf->issuer_cn);
+	return true;
+}
+
+/* out->platform and out->issuer are there already. */
+static MUST_CHECK bool
+check_leaf(struct pck *out, struct verifier *vf, const struct cert *leaf, struct checks *checks,
     struct err *e)
 {
-	struct roles r;
-
-	if (!checked(checks, CHECK_PCK_CHAIN,
-		find_roles(&r, ch, e) && read_platform(&out->platform, r.leaf, r.root, e))
-	    || !checked(checks, CHECK_PCK_ROOT, cert_check_root(vf, r.root, e))
-	    || !checked(checks, CHECK_PCK_CA_SIGNATURE, check_ca(vf, &r, e))
-	    || !checked(checks, CHECK_PCK_SIGNATURE, check_leaf(vf, &r, e)))
+	if (!checked(checks, CHECK_PCK_SIGNATURE, check_signature(vf, leaf, &out->issuer, e)))
 		return false;
-	keep(out, &r);
+	memcpy(out->platform.root_crl_url, out->issuer.root_crl_url,
+	    sizeof out->platform.root_crl_url);
+	memcpy(out->key, leaf->key, sizeof out->key);
+	keep_serial(&out->serial, leaf->serial);
+	out->valid = leaf->valid;
+	return true;
+}
+
+/* *leaf_first (may be NULL): the leaf is the first certificate of the text. */
+static MUST_CHECK bool
+check_whole(struct pck *out, struct verifier *vf, struct span text, bool *leaf_first,
+    struct checks *checks, struct err *e)
+{
+	struct chain ch;
+	struct roles r;
+	bool ok;
+
+	if (!checked(checks, CHECK_PCK_CHAIN, parse(&ch, text, e)))
+		return false;
+	ok = checked(checks, CHECK_PCK_CHAIN,
+		 find_roles(&r, &ch, e) && read_platform(&out->platform, r.leaf, e))
+	     && check_issuer(&out->issuer, vf, &r, checks, e)
+	     && check_leaf(out, vf, r.leaf, checks, e);
+	if (ok && leaf_first)
+		*leaf_first = r.leaf == &ch.cert[0];
+	chain_fini(&ch);
+	return ok;
+}
+
+static void
+all_passed(struct checks *checks)
+{
+	static const enum check all[] = {
+	    CHECK_PCK_CHAIN, CHECK_PCK_ROOT, CHECK_PCK_CA_SIGNATURE, CHECK_PCK_SIGNATURE};
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		(void)checked(checks, all[i], true);
+}
+
+/* Read the leaf alone, below an issuer whose bytes are known. False, with e untouched, where the
+ * text is no leaf: then the whole must be looked at. */
+static bool
+parse_leaf(struct chain *ch, struct span text)
+{
+	struct err e = {0};
+
+	if (memchr(text.p, 0, text.n) || !chain_parse(ch, text, "PCK chain", &e))
+		return false;
+	if (ch->n == 1 && is_leaf(&ch->cert[0]))
+		return true;
+	chain_fini(ch);
+	return false;
+}
+
+static MUST_CHECK bool
+check_below(struct pck *out, struct verifier *vf, const struct chain *ch, struct checks *checks,
+    struct err *e)
+{
+	const struct cert *leaf = &ch->cert[0];
+
+	all_passed(checks);
+	return checked(checks, CHECK_PCK_CHAIN, read_platform(&out->platform, leaf, e))
+	       && check_leaf(out, vf, leaf, checks, e);
+}
+
+/* Cut a chain behind its first certificate: nearly always the leaf, so that the rest is the same for
+ * all platforms of one CA. */
+static struct span
+rest_of(struct span *text)
+{
+	static const char end[] = "-----END CERTIFICATE-----";
+	size_t at = span_find(*text, end), n = at + sizeof end - 1;
+	struct span rest;
+
+	if (at == text->n)
+		return span_of("", 0);
+	rest = span_from(*text, n);
+	*text = span_first(*text, n);
+	return rest;
+}
+
+/* As pck_check, with a context that remembers. A chain goes by the digest of its first certificate's
+ * text and of the digest of the rest's. */
+static MUST_CHECK bool
+check_or_remember(
+    struct pck *out, struct verifier *vf, struct span text, struct checks *checks, struct err *e)
+{
+	struct span first = text, rest = rest_of(&first);
+	uint8_t upper[SHA256_SIZE], name[SHA256_SIZE];
+	bool known = context_knows_issuer(vf->ctx, rest, &out->issuer, upper);
+	bool leaf_first = false, ok;
+	struct chain ch;
+
+	if (!known)
+		verifier_digest(vf, rest, span_of("", 0), upper);
+	verifier_digest(vf, first, span_of(upper, sizeof upper), name);
+	if (vf->no_memory)
+		return false;
+	if (context_knows_chain(vf->ctx, name, out)) {
+		vf->stats.chains_known++;
+		all_passed(checks);
+		return true;
+	}
+	vf->stats.chains_read++;
+	if (known && parse_leaf(&ch, first)) {
+		ok = check_below(out, vf, &ch, checks, e);
+		chain_fini(&ch);
+	} else {
+		ok = check_whole(out, vf, text, &leaf_first, checks, e);
+	}
+	if (!ok)
+		return false;
+	context_add_chain(vf->ctx, name, out);
+	if (!known && leaf_first) /* so the rest is CA and root */
+		context_add_issuer(vf->ctx, rest, upper, &out->issuer);
 	return true;
 }
 
@@ -155,30 +293,16 @@ bool
 pck_check(
     struct pck *out, struct verifier *vf, struct span text, struct checks *checks, struct err *e)
 {
-	static const enum check all[] = {
-	    CHECK_PCK_CHAIN, CHECK_PCK_ROOT, CHECK_PCK_CA_SIGNATURE, CHECK_PCK_SIGNATURE};
-	bool remember = vf->ctx && context_remembers(vf->ctx), ok;
-	uint8_t digest[SHA256_SIZE];
 	struct pck p = {0};
-	struct chain ch;
 
-	if (remember)
-		verifier_digest(vf, text, span_of("", 0), digest);
-	if (remember && !vf->no_memory && context_knows_chain(vf->ctx, digest, out)) {
-		vf->stats.chains_known++;
-		for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-			(void)checked(checks, all[i], true);
-		return true;
+	if (vf->ctx && context_remembers(vf->ctx)) {
+		if (!check_or_remember(&p, vf, text, checks, e))
+			return false;
+	} else {
+		vf->stats.chains_read++;
+		if (!check_whole(&p, vf, text, NULL, checks, e))
+			return false;
 	}
-	vf->stats.chains_read++;
-	if (!checked(checks, CHECK_PCK_CHAIN, parse(&ch, text, e)))
-		return false;
-	ok = check_chain(&p, vf, &ch, checks, e);
-	chain_fini(&ch);
-	if (!ok)
-		return false;
-	if (remember)
-		context_add_chain(vf->ctx, digest, &p);
 	*out = p;
 	return true;
 }
@@ -194,9 +318,9 @@ pck_is_leaf(const struct pck *p, struct span text, struct err *e)
 		return false;
 	c = &ch.cert[0];
 	/* Issuer and serial number name a certificate (RFC 5280 section 4.1.2.2). */
-	same = ch.n == 1 && span_eq(c->serial, span_of(p->leaf_serial.v, p->leaf_serial.n))
-	       && span_eq(c->issuer, span_of(p->ca_name.der, p->ca_name.n))
-	       && memcmp(c->key, p->leaf_key, EC_POINT_SIZE) == 0;
+	same = ch.n == 1 && span_eq(c->serial, span_of(p->serial.v, p->serial.n))
+	       && span_eq(c->issuer, span_of(p->issuer.name.der, p->issuer.name.n))
+	       && memcmp(c->key, p->key, EC_POINT_SIZE) == 0;
 	chain_fini(&ch);
 	return same
 	       || err_set(e, ERR_UNTRUSTED, REASON_CERT_CHAIN,

@@ -20,12 +20,21 @@ struct pck_serial {
 	uint8_t v[SERIAL_MAX];
 };
 
+/* The upper part of a chain, PCK CA and root: one for thousands of platforms. */
+struct pck_issuer {
+	uint8_t key[EC_POINT_SIZE];
+	struct pck_serial serial;
+	struct pck_name name, root_name;
+	struct window valid, root_valid;
+	char root_crl_url[160]; /* the root's CRL distribution point, or empty */
+};
+
 struct pck {
 	struct eedcap_platform platform;
-	uint8_t leaf_key[EC_POINT_SIZE], ca_key[EC_POINT_SIZE];
-	struct pck_serial leaf_serial, ca_serial;
-	struct pck_name ca_name, root_name;
-	struct window leaf_valid, ca_valid, root_valid;
+	uint8_t key[EC_POINT_SIZE];
+	struct pck_serial serial;
+	struct window valid;
+	struct pck_issuer issuer;
 };
 
 /* Read a chain (PEM, or the leaf's DER alone, as certification data has it) and check its

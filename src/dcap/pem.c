@@ -4,25 +4,6 @@
 
 #include "base/base64.h"
 
-/* Give the offset of the first `needle` in s, or s.n. */
-static size_t
-find(struct span s, const char *needle)
-{
-	size_t n = strlen(needle), at = 0;
-
-	while (n <= s.n - at) {
-		const uint8_t *hit = memchr(s.p + at, needle[0], s.n - at - n + 1);
-
-		if (!hit)
-			break;
-		at = (size_t)(hit - s.p);
-		if (memcmp(hit, needle, n) == 0)
-			return at;
-		at++;
-	}
-	return s.n;
-}
-
 static bool
 is_blank(uint8_t c)
 {
@@ -53,11 +34,11 @@ pem_next(struct span *text, const char *label, struct buf *out)
 
 	snprintf(begin, sizeof begin, "-----BEGIN %s-----", label);
 	snprintf(end, sizeof end, "-----END %s-----", label);
-	at = find(*text, begin);
+	at = span_find(*text, begin);
 	if (at == text->n)
 		return PEM_END;
 	rest = span_from(*text, at + strlen(begin));
-	at = find(rest, end);
+	at = span_find(rest, end);
 	if (at == rest.n)
 		return PEM_BAD;
 	body = span_first(rest, at);

@@ -2,8 +2,6 @@
 
 #include <stdlib.h>
 
-#include <openssl/sha.h>
-
 #include "base/limits.h"
 
 #define HEADER_SIZE 48
@@ -109,10 +107,17 @@ parse_signature(struct rd *r, struct quote *q, struct err *e)
 	uint16_t type;
 	uint32_t size;
 
+	struct span all = span_of(r->p, r->len);
+
 	q->signature = rd_span(r, 64);
 	q->key = rd_span(r, 64);
-	if (q->version == 3)
-		return parse_qe(r, q, e);
+	if (q->version == 3) {
+		if (!parse_qe(r, q, e))
+			return false;
+		q->qe_part = span_first(
+		    span_from(all, 64), 64 + REPORT_SIZE + 64 + 2 + q->qe_auth.n);
+		return true;
+	}
 
 	type = rd_u16le(r);
 	size = rd_u32le(r);
@@ -128,7 +133,10 @@ parse_signature(struct rd *r, struct quote *q, struct err *e)
 		return err_set(e, ERR_MALFORMED, REASON_QUOTE_LENGTHS,
 		    "%zu spare bytes in the signature data", rd_left(r) - size);
 	outer = rd_sub(r, size);
-	return parse_qe(&outer, q, e);
+	if (!parse_qe(&outer, q, e))
+		return false;
+	q->qe_part = span_first(span_from(all, 64), 64 + 6 + REPORT_SIZE + 64 + 2 + q->qe_auth.n);
+	return true;
 }
 
 bool
@@ -174,10 +182,6 @@ quote_new(struct span bytes, struct err *e)
 		memcpy(h->bytes, bytes.p, bytes.n);
 	if (!quote_parse(&h->q, span_of(h->bytes, bytes.n), e))
 		goto fail;
-	if (!SHA256(h->q.signed_part.p, h->q.signed_part.n, h->digest)) {
-		err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "digest");
-		goto fail;
-	}
 	return h;
 fail:
 	eedcap_quote_free(h);

@@ -32,6 +32,8 @@ struct quote {
 	struct span qe_report;
 	struct span qe_signature; /* r, s by the PCK key */
 	struct span qe_auth;
+	struct span
+	    qe_part; /* key to qe_auth, one run of bytes: the same in every quote of one QE */
 	uint16_t cert_type; /* enum quote_cert */
 	struct span cert;
 	size_t trailing; /* bytes behind the signature data */
@@ -49,7 +51,7 @@ struct eedcap_quote {
 /* Lay the quote out. */
 MUST_CHECK bool quote_parse(struct quote *q, struct span bytes, struct err *e);
 
-/* Copy the bytes and lay them out; NULL with e set on refusal. */
+/* Copy the bytes and lay them out; NULL with e set on refusal. The digest is not yet there. */
 struct eedcap_quote *quote_new(struct span bytes, struct err *e);
 
 /* What of an SGX report (the body's or the QE's) is judged. */

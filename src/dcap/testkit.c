@@ -455,24 +455,21 @@ static void
 put_quote(struct kit *k, struct buf *out)
 {
 	uint8_t point[65];
-	struct buf sig, qe;
+	struct buf sig;
 
 	buf_init(&sig, KIT_MAX);
-	buf_init(&qe, KIT_MAX);
 	point_of(k->ak, point);
 	put_body(k, out);
 	sign_raw(k->quote_by, buf_span(out), &sig);
 	buf_add(&sig, span_of(point + 1, 64));
-	put_qe(k, point, &qe);
 	if (k->version != 3) {
 		buf_add_le(&sig, 6, 2);
-		buf_add_le(&sig, qe.n, 4);
+		buf_add_le(&sig, k->certification.n, 4);
 	}
-	move(&sig, &qe);
+	buf_add(&sig, buf_span(&k->certification));
 	buf_add_le(out, sig.n, 4);
 	move(out, &sig);
 	buf_fini(&sig);
-	buf_fini(&qe);
 }
 
 /* -- the whole -- */
@@ -499,12 +496,12 @@ put_collateral(struct kit *k, struct buf *out)
 
 	buf_init(&text, KIT_MAX);
 	jw_object(&w, NULL);
-	put_cert(k, &k->ca, &text);
-	put_cert(k, &k->root, &text);
+	buf_add(&text, buf_span(&k->ca_pem));
+	buf_add(&text, buf_span(&k->root_pem));
 	jw_span(&w, "pck_crl_issuer_chain", buf_span(&text));
 	buf_clear(&text);
-	put_cert(k, &k->signer, &text);
-	put_cert(k, &k->root, &text);
+	buf_add(&text, buf_span(&k->signer_pem));
+	buf_add(&text, buf_span(&k->root_pem));
 	jw_span(&w, "tcb_info_issuer_chain", buf_span(&text));
 	jw_span(&w, "qe_identity_issuer_chain", buf_span(&text));
 	buf_clear(&text);
@@ -520,19 +517,66 @@ put_collateral(struct kit *k, struct buf *out)
 }
 
 void
+kit_build_quote(struct kit *k)
+{
+	buf_clear(&k->quote);
+	put_quote(k, &k->quote);
+	assert_true(buf_ok(&k->quote));
+}
+
+void
+kit_build_platform(struct kit *k)
+{
+	uint8_t point[65];
+
+	buf_clear(&k->chain);
+	buf_clear(&k->certification);
+	put_cert(k, &k->leaf, &k->chain);
+	buf_add(&k->chain, buf_span(&k->ca_pem));
+	buf_add(&k->chain, buf_span(&k->root_pem));
+	buf_add_u8(&k->chain, 0);
+	point_of(k->ak, point);
+	put_qe(k, point, &k->certification);
+	kit_build_quote(k);
+}
+
+void
+kit_leaf(const struct kit *k, struct buf *out)
+{
+	buf_add(out, span_first(buf_span(&k->chain), k->chain.n - 1 - k->ca_pem.n - k->root_pem.n));
+}
+
+void
+kit_use_chain(struct kit *k, struct span text)
+{
+	size_t before = 384 + 64 + 2 + k->auth_n + 2;
+
+	k->certification.n = before;
+	buf_add_le(&k->certification, text.n, 4);
+	buf_add(&k->certification, text);
+	kit_build_quote(k);
+}
+
+void
+kit_build_collateral(struct kit *k)
+{
+	buf_clear(&k->collateral);
+	put_collateral(k, &k->collateral);
+	assert_true(buf_ok(&k->collateral));
+}
+
+void
 kit_build(struct kit *k)
 {
-	buf_clear(&k->chain);
-	buf_clear(&k->quote);
-	buf_clear(&k->collateral);
-	put_cert(k, &k->leaf, &k->chain);
-	put_cert(k, &k->ca, &k->chain);
-	put_cert(k, &k->root, &k->chain);
-	buf_add_u8(&k->chain, 0);
-	put_quote(k, &k->quote);
-	put_collateral(k, &k->collateral);
+	buf_clear(&k->ca_pem);
+	buf_clear(&k->root_pem);
+	buf_clear(&k->signer_pem);
+	put_cert(k, &k->ca, &k->ca_pem);
+	put_cert(k, &k->root, &k->root_pem);
+	put_cert(k, &k->signer, &k->signer_pem);
 	point_of(k->root_key, k->root_point);
-	assert_true(buf_ok(&k->quote) && buf_ok(&k->collateral));
+	kit_build_platform(k);
+	kit_build_collateral(k);
 }
 
 static void
@@ -623,7 +667,8 @@ kit_init(struct kit *k, bool tdx, unsigned version)
 		memset(k->body + 64, 0x44, 32);
 		memset(k->body + 320, 0x33, 64);
 	}
-	struct buf *bufs[] = {&k->tcb_info, &k->qe_identity, &k->chain, &k->quote, &k->collateral};
+	struct buf *bufs[] = {&k->tcb_info, &k->qe_identity, &k->ca_pem, &k->root_pem,
+	    &k->signer_pem, &k->certification, &k->chain, &k->quote, &k->collateral};
 	for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++)
 		buf_init(bufs[i], KIT_MAX);
 	put_tcb_info(k);
@@ -633,7 +678,8 @@ kit_init(struct kit *k, bool tdx, unsigned version)
 void
 kit_fini(struct kit *k)
 {
-	struct buf *bufs[] = {&k->tcb_info, &k->qe_identity, &k->chain, &k->quote, &k->collateral};
+	struct buf *bufs[] = {&k->tcb_info, &k->qe_identity, &k->ca_pem, &k->root_pem,
+	    &k->signer_pem, &k->certification, &k->chain, &k->quote, &k->collateral};
 
 	for (size_t i = 0; i < sizeof bufs / sizeof bufs[0]; i++)
 		buf_fini(bufs[i]);

@@ -57,6 +57,7 @@ struct kit {
 	EVP_PKEY *tcb_info_by, *qe_identity_by;
 
 	/* what kit_build makes */
+	struct buf ca_pem, root_pem, signer_pem, certification; /* QE report to chain */
 	struct buf chain, quote, collateral;
 	uint8_t root_point[65];
 };
@@ -64,8 +65,18 @@ struct kit {
 void kit_init(struct kit *k, bool tdx, unsigned version);
 void kit_fini(struct kit *k);
 
-/* Make chain, quote and collateral anew. */
+/* Make everything anew: authorities, then the parts below. Whatever is made anew has new signatures,
+ * whatever is not has the same bytes as before. */
 void kit_build(struct kit *k);
+/* The platform alone: PCK certificate, QE report, quote. */
+void kit_build_platform(struct kit *k);
+/* The quote alone, with the QE report and chain that there are. */
+void kit_build_quote(struct kit *k);
+/* The leaf's PEM, appended; and the quote anew with another text as its chain. */
+void kit_leaf(const struct kit *k, struct buf *out);
+void kit_use_chain(struct kit *k, struct span text);
+/* The CRLs and documents alone, with the authorities that there are. */
+void kit_build_collateral(struct kit *k);
 
 /* Replace the first `from` in a document; fails the test where there is none. */
 void kit_replace(struct buf *text, const char *from, const char *to);

@@ -33,9 +33,9 @@ verifier_digest(struct verifier *vf, struct span a, struct span b, uint8_t out[s
 	memset(out, 0, SHA256_SIZE);
 }
 
-static bool
-verify(struct verifier *vf, const uint8_t key[static EC_POINT_SIZE],
-    const uint8_t digest[static SHA256_SIZE], struct span sig)
+bool
+verifier_holds_once(struct verifier *vf, const uint8_t key[static EC_POINT_SIZE],
+    const uint8_t digest[static SHA256_SIZE], const uint8_t sig[static 64])
 {
 	enum ecdsa_answer answer = ECDSA_NO_MEMORY;
 
@@ -47,51 +47,45 @@ verify(struct verifier *vf, const uint8_t key[static EC_POINT_SIZE],
 }
 
 bool
-verifier_holds_digest(struct verifier *vf, const uint8_t key[static EC_POINT_SIZE],
-    const uint8_t digest[static SHA256_SIZE], struct span sig)
+verifier_knows(struct verifier *vf, struct span a, struct span b, uint8_t name[static SHA256_SIZE])
+{
+	if (!vf->ctx || !context_remembers(vf->ctx))
+		return false;
+	verifier_digest(vf, a, b, name);
+	return !vf->no_memory && context_knows_fact(vf->ctx, name);
+}
+
+void
+verifier_remember(struct verifier *vf, const uint8_t name[static SHA256_SIZE])
+{
+	if (vf->ctx && context_remembers(vf->ctx) && !vf->no_memory)
+		context_add_fact(vf->ctx, name);
+}
+
+bool
+verifier_holds(struct verifier *vf, const uint8_t key[static EC_POINT_SIZE],
+    const uint8_t digest[static SHA256_SIZE], const uint8_t sig[static 64])
 {
 	uint8_t fact[EC_POINT_SIZE + SHA256_SIZE], name[SHA256_SIZE];
 
-	if (!vf->ctx || !context_remembers(vf->ctx))
-		return verify(vf, key, digest, sig);
-	/* Key and digest have one length each, so no two facts spell the same bytes. */
 	memcpy(fact, key, EC_POINT_SIZE);
 	memcpy(fact + EC_POINT_SIZE, digest, SHA256_SIZE);
-	verifier_digest(vf, span_of(fact, sizeof fact), sig, name);
-	if (!vf->no_memory && context_knows_fact(vf->ctx, name)) {
+	if (verifier_knows(vf, span_of(fact, sizeof fact), span_of(sig, 64), name)) {
 		vf->stats.signatures_known++;
 		return true;
 	}
-	if (!verify(vf, key, digest, sig))
+	if (!verifier_holds_once(vf, key, digest, sig))
 		return false;
-	context_add_fact(vf->ctx, name);
+	verifier_remember(vf, name);
 	return true;
 }
 
 bool
-verifier_holds(
+verifier_holds_der(
     struct verifier *vf, const uint8_t key[static EC_POINT_SIZE], struct span msg, struct span sig)
 {
-	uint8_t digest[SHA256_SIZE];
+	uint8_t digest[SHA256_SIZE], raw[64];
 
 	verifier_digest(vf, msg, span_of("", 0), digest);
-	return verifier_holds_digest(vf, key, digest, sig);
-}
-
-bool
-verifier_holds_raw(struct verifier *vf, const uint8_t key[static EC_POINT_SIZE], struct span msg,
-    const uint8_t sig[static 64])
-{
-	uint8_t der[ECDSA_DER_MAX];
-
-	return verifier_holds(vf, key, msg, span_of(der, ecdsa_der_of_raw(sig, der)));
-}
-
-bool
-verifier_holds_once(struct verifier *vf, const uint8_t key[static EC_POINT_SIZE],
-    const uint8_t digest[static SHA256_SIZE], const uint8_t sig[static 64])
-{
-	uint8_t der[ECDSA_DER_MAX];
-
-	return verify(vf, key, digest, span_of(der, ecdsa_der_of_raw(sig, der)));
+	return ecdsa_read_der(sig, raw) && verifier_holds(vf, key, digest, raw);
 }

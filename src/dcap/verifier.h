@@ -25,19 +25,21 @@ void verifier_end(struct verifier *vf, struct err *e);
 void verifier_digest(
     struct verifier *vf, struct span a, struct span b, uint8_t out[static SHA256_SIZE]);
 
-/* Say whether a signature (DER) of msg by key holds. Remembered where it does. */
-MUST_CHECK bool verifier_holds(
+/* Say whether something was remembered under these bytes; *name is what to remember it by. Whoever
+ * remembers says in the bytes what it is that holds, so that no two facts have the same. */
+MUST_CHECK bool verifier_knows(
+    struct verifier *vf, struct span a, struct span b, uint8_t name[static SHA256_SIZE]);
+void verifier_remember(struct verifier *vf, const uint8_t name[static SHA256_SIZE]);
+
+/* Say whether a signature over a digest holds. Remembered where it does. */
+MUST_CHECK bool verifier_holds(struct verifier *vf, const uint8_t key[static EC_POINT_SIZE],
+    const uint8_t digest[static SHA256_SIZE], const uint8_t sig[static 64]);
+
+/* The same for a message and the signature's DER, as certificates and CRLs have it. */
+MUST_CHECK bool verifier_holds_der(
     struct verifier *vf, const uint8_t key[static EC_POINT_SIZE], struct span msg, struct span sig);
 
-/* The same for a message whose digest is there already. */
-MUST_CHECK bool verifier_holds_digest(struct verifier *vf, const uint8_t key[static EC_POINT_SIZE],
-    const uint8_t digest[static SHA256_SIZE], struct span sig);
-
-/* The same for r and s as two numbers of 32 bytes, big-endian. */
-MUST_CHECK bool verifier_holds_raw(struct verifier *vf, const uint8_t key[static EC_POINT_SIZE],
-    struct span msg, const uint8_t sig[static 64]);
-
-/* The same over a digest, neither looked up nor remembered: for what does not come twice. */
+/* As verifier_holds, but neither looked up nor remembered: for what does not come twice. */
 MUST_CHECK bool verifier_holds_once(struct verifier *vf, const uint8_t key[static EC_POINT_SIZE],
     const uint8_t digest[static SHA256_SIZE], const uint8_t sig[static 64]);
 

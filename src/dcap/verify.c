@@ -56,7 +56,10 @@ check_chain(struct pck *pck, struct verifier *vf, const struct quote *q,
 static MUST_CHECK bool
 check_qe_signature(struct verifier *vf, const struct quote *q, const struct pck *pck, struct err *e)
 {
-	return verifier_holds_raw(vf, pck->leaf_key, q->qe_report, q->qe_signature.p)
+	uint8_t digest[SHA256_SIZE];
+
+	verifier_digest(vf, q->qe_report, span_of("", 0), digest);
+	return verifier_holds_once(vf, pck->key, digest, q->qe_signature.p)
 	       || err_set(e, ERR_UNTRUSTED, REASON_QE_REPORT_SIGNATURE,
 		   "QE report is not signed by the PCK key");
 }
@@ -79,6 +82,26 @@ check_qe_data(struct verifier *vf, const struct quote *q, struct err *e)
 	return true;
 }
 
+/* Report and binding, for ever true once they hold: every quote of one QE has them again. */
+static MUST_CHECK bool
+check_qe(struct verifier *vf, const struct quote *q, const struct pck *pck, struct checks *checks,
+    struct err *e)
+{
+	uint8_t name[SHA256_SIZE], by[1 + EC_POINT_SIZE] = {'Q'}; /* a signature's begins with 4 */
+
+	memcpy(by + 1, pck->key, EC_POINT_SIZE);
+	if (verifier_knows(vf, span_of(by, sizeof by), q->qe_part, name)) {
+		vf->stats.signatures_known++;
+		(void)checked(checks, CHECK_QE_REPORT_SIGNATURE, true);
+		return checked(checks, CHECK_QE_REPORT_DATA, true);
+	}
+	if (!checked(checks, CHECK_QE_REPORT_SIGNATURE, check_qe_signature(vf, q, pck, e))
+	    || !checked(checks, CHECK_QE_REPORT_DATA, check_qe_data(vf, q, e)))
+		return false;
+	verifier_remember(vf, name);
+	return true;
+}
+
 static MUST_CHECK bool
 check_quote_signature(struct verifier *vf, const struct eedcap_quote *q, struct err *e)
 {
@@ -95,9 +118,7 @@ static MUST_CHECK bool
 authenticate(struct pck *pck, struct verifier *vf, const struct eedcap_quote *q,
     const struct eedcap_collateral *c, struct checks *checks, struct err *e)
 {
-	return check_chain(pck, vf, &q->q, c, checks, e)
-	       && checked(checks, CHECK_QE_REPORT_SIGNATURE, check_qe_signature(vf, &q->q, pck, e))
-	       && checked(checks, CHECK_QE_REPORT_DATA, check_qe_data(vf, &q->q, e))
+	return check_chain(pck, vf, &q->q, c, checks, e) && check_qe(vf, &q->q, pck, checks, e)
 	       && checked(checks, CHECK_QUOTE_SIGNATURE, check_quote_signature(vf, q, e));
 }
 
@@ -123,10 +144,11 @@ was_authenticated(
 static MUST_CHECK bool
 check_pck_ca(const struct eedcap_collateral *c, const struct pck *pck, struct err *e)
 {
-	if (!span_eq(c->root_crl.issuer, span_of(pck->root_name.der, pck->root_name.n)))
+	if (!span_eq(
+		c->root_crl.issuer, span_of(pck->issuer.root_name.der, pck->issuer.root_name.n)))
 		return err_set(
 		    e, ERR_UNTRUSTED, REASON_CRL_ISSUER, "root CRL is not of the quote's root");
-	if (crl_holds(&c->root_crl, span_of(pck->ca_serial.v, pck->ca_serial.n)))
+	if (crl_holds(&c->root_crl, span_of(pck->issuer.serial.v, pck->issuer.serial.n)))
 		return err_set(e, ERR_UNTRUSTED, REASON_PCK_CA_REVOKED, "PCK CA is revoked");
 	return true;
 }
@@ -135,18 +157,18 @@ static MUST_CHECK bool
 check_pck_crl(
     const struct eedcap_collateral *c, struct verifier *vf, const struct pck *pck, struct err *e)
 {
-	struct span issuer = span_of(pck->ca_name.der, pck->ca_name.n);
+	struct span issuer = span_of(pck->issuer.name.der, pck->issuer.name.n);
 
 	if (c->has_crl_chain && span_eq(c->pck_crl.issuer, issuer)
-	    && memcmp(c->pck_crl_key, pck->ca_key, EC_POINT_SIZE) == 0)
+	    && memcmp(c->pck_crl_key, pck->issuer.key, EC_POINT_SIZE) == 0)
 		return true;
-	return crl_check_issuer(&c->pck_crl, vf, issuer, pck->ca_key, e);
+	return crl_check_issuer(&c->pck_crl, vf, issuer, pck->issuer.key, e);
 }
 
 static MUST_CHECK bool
 check_pck(const struct eedcap_collateral *c, const struct pck *pck, struct err *e)
 {
-	return !crl_holds(&c->pck_crl, span_of(pck->leaf_serial.v, pck->leaf_serial.n))
+	return !crl_holds(&c->pck_crl, span_of(pck->serial.v, pck->serial.n))
 	       || err_set(e, ERR_UNTRUSTED, REASON_PCK_REVOKED, "PCK certificate is revoked");
 }
 
@@ -207,10 +229,11 @@ check_window(const struct dated *d, int64_t now, struct err *e)
 }
 
 #define PCK_DATES(pck)                                                                             \
-	{CHECK_PCK_TIME, (pck)->leaf_valid, "PCK certificate", REASON_CERT_EXPIRED},               \
-	    {CHECK_PCK_CA_TIME, (pck)->ca_valid, "PCK CA", REASON_CERT_EXPIRED},                   \
+	{CHECK_PCK_TIME, (pck)->valid, "PCK certificate", REASON_CERT_EXPIRED},                    \
+	    {CHECK_PCK_CA_TIME, (pck)->issuer.valid, "PCK CA", REASON_CERT_EXPIRED},               \
 	{                                                                                          \
-		CHECK_PCK_ROOT_TIME, (pck)->root_valid, "root certificate", REASON_CERT_EXPIRED    \
+		CHECK_PCK_ROOT_TIME, (pck)->issuer.root_valid, "root certificate",                 \
+		    REASON_CERT_EXPIRED                                                            \
 	}
 
 static MUST_CHECK bool
@@ -292,9 +315,9 @@ describe(struct eedcap_verdict *v, const struct eedcap_collateral *c, const stru
 {
 	v->platform = pck->platform;
 	v->valid = c->valid;
-	window_narrow(&v->valid, pck->leaf_valid);
-	window_narrow(&v->valid, pck->ca_valid);
-	window_narrow(&v->valid, pck->root_valid);
+	window_narrow(&v->valid, pck->valid);
+	window_narrow(&v->valid, pck->issuer.valid);
+	window_narrow(&v->valid, pck->issuer.root_valid);
 	v->evaluation_number = eedcap_collateral_evaluation_number(c);
 	if (c->tcb_info.doc.odd_body || c->qe_identity.doc.odd_body)
 		verdict_warn(v, "collateral came with members of no known meaning");
@@ -331,6 +354,8 @@ judge(struct eedcap_verdict *v, struct eedcap_context *ctx, const struct eedcap_
 
 	if (!verifier_begin(&vf, ctx, e))
 		return;
+	if (v->own_quote)
+		verifier_digest(&vf, v->quote->q.signed_part, span_of("", 0), v->own_quote->digest);
 	v->authentic = check_authentic(v, &vf, c, now, policy, e);
 	verifier_end(&vf, e);
 	v->authentic &= e->code == ERR_NONE;
@@ -381,6 +406,7 @@ eedcap_authenticate(struct eedcap_context *ctx, const void *quote, size_t n, int
 	struct verifier vf;
 
 	if (q && verifier_begin(&vf, ctx, &e)) {
+		verifier_digest(&vf, q->q.signed_part, span_of("", 0), q->digest);
 		q->authentic = authenticate(&q->pck, &vf, q, NULL, &checks, &e)
 			       && check_pck_dates(&q->pck, now_s, &e);
 		memcpy(q->root_key, vf.root_key, sizeof q->root_key);

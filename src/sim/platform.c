@@ -41,6 +41,7 @@ vm_free(struct sim_vm *vm)
 	EVP_PKEY_free(vm->throwaway_key);
 	EVP_PKEY_free(vm->pck_key);
 	buf_fini(&vm->chain);
+	buf_fini(&vm->certification);
 	free(vm);
 }
 
@@ -85,6 +86,22 @@ certify(const struct sim_pki *pki, struct sim_vm *vm, int64_t now_s, struct err 
 	return ok;
 }
 
+/* Provision the machine's quoting enclave. */
+static bool
+provision(struct sim_vm *vm, struct err *e)
+{
+	struct sim_qe qe = {
+	    .bound_key = vm->attestation_key,
+	    .pck_key = vm->pck_key,
+	    .pck_chain = buf_span(&vm->chain),
+	    .svn = vm->qe_svn,
+	};
+
+	memcpy(qe.cpusvn, vm->pck.svn, sizeof qe.cpusvn);
+	sim_qe_measure(qe.mrenclave, qe.mrsigner);
+	return sim_qe_certify(&qe, &vm->certification, e);
+}
+
 static size_t
 vm_index(const struct sim_platform *p, struct span name)
 {
@@ -113,9 +130,11 @@ vm_make(struct sim_platform *p, struct span name, struct span json, int64_t now_
 		return NULL;
 	}
 	buf_init(&vm->chain, CHAIN_MAX);
+	buf_init(&vm->certification, CHAIN_MAX);
 	sim_vm_default(vm, name, p->recoveries);
 	if (!sim_vm_configure(vm, json, p->recoveries, e)
-	    || !certify(vm->forge == SIM_SELF_MADE_CHAIN ? &p->impostor : &p->pki, vm, now_s, e)) {
+	    || !certify(vm->forge == SIM_SELF_MADE_CHAIN ? &p->impostor : &p->pki, vm, now_s, e)
+	    || !provision(vm, e)) {
 		vm_free(vm);
 		return NULL;
 	}
@@ -184,14 +203,9 @@ sim_platform_quote(const struct sim_platform *p, const struct sim_vm *vm,
 	    .report_data = report_data,
 	    .attestation_key = vm->forge == SIM_THROWAWAY_KEY ? vm->throwaway_key
 							      : vm->attestation_key,
-	    .bound_key = vm->attestation_key,
-	    .pck_key = vm->pck_key,
-	    .pck_chain = buf_span(&vm->chain),
-	    .qe_svn = vm->qe_svn,
+	    .certification = buf_span(&vm->certification),
 	};
 
-	memcpy(q.cpusvn, vm->pck.svn, sizeof q.cpusvn);
-	sim_qe_measure(q.qe_mrenclave, q.qe_mrsigner);
 	return sim_quote_write(&q, out, e);
 }
 

@@ -29,6 +29,7 @@ struct sim_vm {
 	EVP_PKEY *attestation_key, *throwaway_key, *pck_key;
 	uint8_t serial[SIM_SERIAL_SIZE];
 	struct buf chain; /* PEM: leaf, CA, root */
+	struct buf certification; /* its QE's, in every quote */
 };
 
 enum sim_crl { SIM_CRL_ROOT, SIM_CRL_PLATFORM, SIM_CRL_PROCESSOR, SIM_CRL_COUNT };

@@ -72,78 +72,74 @@ put_signed_part(struct buf *out, const struct sim_quote *q)
 
 /* The SGX report of the quoting enclave; its report data binds the attestation key. */
 static void
-put_qe_report(struct buf *out, const struct sim_quote *q, const uint8_t *binding)
+put_qe_report(struct buf *out, const struct sim_qe *qe, const uint8_t *binding)
 {
 	static const uint8_t attributes[16] = {0x15, 0, 0, 0, 0, 0, 0, 0, 0xe7};
 
-	buf_add(out, span_of(q->cpusvn, sizeof q->cpusvn));
+	buf_add(out, span_of(qe->cpusvn, sizeof qe->cpusvn));
 	put_zeros(out, 4 + 28); /* MISCSELECT, reserved */
 	buf_add(out, span_of(attributes, sizeof attributes));
-	buf_add(out, span_of(q->qe_mrenclave, sizeof q->qe_mrenclave));
+	buf_add(out, span_of(qe->mrenclave, sizeof qe->mrenclave));
 	put_zeros(out, 32);
-	buf_add(out, span_of(q->qe_mrsigner, sizeof q->qe_mrsigner));
+	buf_add(out, span_of(qe->mrsigner, sizeof qe->mrsigner));
 	put_zeros(out, 96);
 	buf_add_le(out, TD_QE_PRODID, 2);
-	buf_add_le(out, q->qe_svn, 2);
+	buf_add_le(out, qe->svn, 2);
 	put_zeros(out, 60);
 	buf_add(out, span_of(binding, SHA256_DIGEST_LENGTH));
 	put_zeros(out, 32);
 }
 
-/* Certification data of type 6: QE report, its signature, auth data, and type 5 inside. */
-static bool
-put_qe_certification(struct buf *out, const struct sim_quote *q, struct err *e)
+bool
+sim_qe_certify(const struct sim_qe *qe, struct buf *out, struct err *e)
 {
 	uint8_t bound[64 + QE_AUTH_SIZE], binding[SHA256_DIGEST_LENGTH], sig[64];
 	size_t at = out->n;
 
-	if (!sim_key_point(q->bound_key, bound, e))
+	if (!sim_key_point(qe->bound_key, bound, e))
 		return false;
 	for (uint8_t i = 0; i < QE_AUTH_SIZE; i++)
 		bound[64 + i] = i; /* genuine quoting enclaves count up, too */
 	if (!SHA256(bound, sizeof bound, binding))
 		return err_set(e, ERR_NOMEM, REASON_INTERNAL, "SHA-256");
 
-	put_qe_report(out, q, binding);
+	put_qe_report(out, qe, binding);
 	if (!buf_ok(out))
-		return err_set(e, ERR_LIMIT, REASON_LIMIT, "quote");
-	if (!sim_key_sign(q->pck_key, span_from(buf_span(out), at), sig, e))
+		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "QE report");
+	if (!sim_key_sign(qe->pck_key, span_from(buf_span(out), at), sig, e))
 		return false;
 	buf_add(out, span_of(sig, sizeof sig));
 	buf_add_le(out, QE_AUTH_SIZE, 2);
 	buf_add(out, span_from(span_of(bound, sizeof bound), 64));
 	buf_add_le(out, CERT_PCK_CHAIN, 2);
-	buf_add_le(out, q->pck_chain.n + 1, 4);
-	buf_add(out, q->pck_chain);
+	buf_add_le(out, qe->pck_chain.n + 1, 4);
+	buf_add(out, qe->pck_chain);
 	buf_add_u8(out, 0); /* most genuine chains end in a NUL that the length counts */
-	return true;
+	return buf_ok(out) || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "certification data");
 }
 
 bool
 sim_quote_write(const struct sim_quote *q, struct buf *out, struct err *e)
 {
-	struct buf body, qe;
+	struct buf body;
 	uint8_t sig[64], point[64];
 	bool ok;
 
 	buf_init(&body, QUOTE_MAX);
-	buf_init(&qe, QUOTE_MAX);
 	put_signed_part(&body, q);
 	ok = (buf_ok(&body) || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "quote"))
 	     && sim_key_sign(q->attestation_key, buf_span(&body), sig, e)
-	     && sim_key_point(q->attestation_key, point, e) && put_qe_certification(&qe, q, e);
+	     && sim_key_point(q->attestation_key, point, e);
 	if (ok) {
 		buf_add(out, buf_span(&body));
-		buf_add_le(out, 64 + 64 + 2 + 4 + qe.n, 4);
+		buf_add_le(out, 64 + 64 + 2 + 4 + q->certification.n, 4);
 		buf_add(out, span_of(sig, sizeof sig));
 		buf_add(out, span_of(point, sizeof point));
 		buf_add_le(out, CERT_QE_REPORT, 2);
-		buf_add_le(out, qe.n, 4);
-		buf_add(out, buf_span(&qe));
-		ok = (buf_ok(&qe) && buf_ok(out))
-		     || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "quote");
+		buf_add_le(out, q->certification.n, 4);
+		buf_add(out, q->certification);
+		ok = buf_ok(out) || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "quote");
 	}
 	buf_fini(&body);
-	buf_fini(&qe);
 	return ok;
 }

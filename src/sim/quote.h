@@ -24,17 +24,26 @@ struct sim_td {
 	uint8_t rtmr[4][SIM_REGISTER_SIZE];
 };
 
+/* A quoting enclave that has been provisioned: its platform's PCK key has signed its report once,
+ * and every quote carries that report and signature again. */
+struct sim_qe {
+	EVP_PKEY *bound_key; /* the attestation key that the report names */
+	EVP_PKEY *pck_key; /* signs the report */
+	struct span pck_chain; /* PEM: leaf, CA, root */
+	uint8_t cpusvn[16];
+	uint8_t mrenclave[32], mrsigner[32];
+	uint16_t svn;
+};
+
+/* Append certification data of type 6: report, its signature, authentication data, chain. */
+MUST_CHECK bool sim_qe_certify(const struct sim_qe *qe, struct buf *out, struct err *e);
+
 struct sim_quote {
 	uint16_t version; /* 4 or 5 */
 	const struct sim_td *td;
 	const uint8_t *report_data; /* SIM_REPORT_DATA_SIZE bytes */
 	EVP_PKEY *attestation_key; /* signs the quote and stands in it */
-	EVP_PKEY *bound_key; /* the key that the QE report names: the same one, unless forged */
-	EVP_PKEY *pck_key; /* signs the QE report */
-	struct span pck_chain; /* PEM: leaf, CA, root */
-	uint8_t cpusvn[16];
-	uint8_t qe_mrenclave[32], qe_mrsigner[32];
-	uint16_t qe_svn;
+	struct span certification; /* of the QE: the same for all its quotes */
 };
 
 MUST_CHECK bool sim_quote_write(const struct sim_quote *q, struct buf *out, struct err *e);
