@@ -11,8 +11,6 @@ static const uint8_t ecdsa_sha256[] = {
 static const uint8_t p256_key[] = {0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
     0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
 
-static const uint8_t oid_common_name[] = {0x55, 0x04, 0x03};
-
 /* The extensions of the profile; `bit` notes that one was there. */
 enum { EXT_AKI = 1, EXT_SKI = 2, EXT_KU = 4, EXT_BC = 8, EXT_CDP = 16, EXT_SGX = 32 };
 #define EXT_REQUIRED (EXT_AKI | EXT_SKI | EXT_KU | EXT_BC | EXT_CDP)
@@ -34,45 +32,6 @@ static bool
 malformed(struct err *e, const char *what)
 {
 	return err_set(e, ERR_MALFORMED, REASON_CERT_MALFORMED, "certificate: %s", what);
-}
-
-static bool
-is_printable(struct span s)
-{
-	for (size_t i = 0; i < s.n; i++)
-		if (s.p[i] < 0x20 || s.p[i] > 0x7e)
-			return false;
-	return true;
-}
-
-/* Copy a Name's common name; false where it has none, two, or one that is no short text. */
-static bool
-read_cn(struct span name, char dst[static 64])
-{
-	struct rd outer = rd_of(name);
-	struct rd r = der_enter(&outer, DER_SEQUENCE);
-	unsigned found = 0;
-
-	while (rd_left(&r) > 0) {
-		struct rd set = der_enter(&r, DER_SET);
-
-		while (rd_left(&set) > 0) {
-			struct rd pair = der_enter(&set, DER_SEQUENCE);
-			struct span oid = der_take(&pair, DER_OID), value;
-			uint8_t tag;
-
-			(void)der_any(&pair, &tag, &value);
-			if (!rd_end(&pair))
-				return false;
-			if (!span_eq(oid, span_of(oid_common_name, sizeof oid_common_name)))
-				continue;
-			if (++found > 1 || !is_printable(value) || !span_cstr(value, dst, 64))
-				return false;
-		}
-		if (!rd_end(&set))
-			return false;
-	}
-	return rd_end(&r) && found == 1;
 }
 
 static bool
@@ -153,7 +112,7 @@ read_extensions(struct rd *tbs, struct cert *c, struct err *e)
 
 	while (rd_left(&r) > 0) {
 		struct rd ext = der_enter(&r, DER_SEQUENCE);
-		struct span oid = der_take(&ext, DER_OID), value;
+		struct span oid = der_take_oid(&ext), value;
 		bool critical = der_next_is(&ext, DER_BOOLEAN) && der_take_bool(&ext);
 		uint8_t bit = extension_bit(oid);
 
@@ -202,9 +161,7 @@ read_tbs(struct cert *c, struct err *e)
 
 	if (!rd_end(&version) || v != 2)
 		return malformed(e, "not version 3");
-	c->serial = der_take(&r, DER_INTEGER);
-	while (c->serial.n > 0 && c->serial.p[0] == 0)
-		c->serial = span_from(c->serial, 1);
+	c->serial = der_take_magnitude(&r);
 	alg = der_take_whole(&r, DER_SEQUENCE);
 	c->issuer = der_take_whole(&r, DER_SEQUENCE);
 	validity = der_enter(&r, DER_SEQUENCE);
@@ -217,9 +174,7 @@ read_tbs(struct cert *c, struct err *e)
 		return malformed(e, "not signed with ecdsa-with-SHA256");
 	if (c->serial.n > SERIAL_MAX)
 		return malformed(e, "serial number of more than 20 bytes");
-	if (c->issuer.n > NAME_MAX_SIZE || c->subject.n > NAME_MAX_SIZE)
-		return malformed(e, "name of more than 255 bytes");
-	if (!read_cn(c->issuer, c->issuer_cn) || !read_cn(c->subject, c->subject_cn))
+	if (!name_read(c->issuer, c->issuer_cn) || !name_read(c->subject, c->subject_cn))
 		return malformed(e, "broken name");
 	if (!read_key(&r, c, e) || !read_extensions(&r, c, e))
 		return false;

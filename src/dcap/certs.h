@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "dcap/name.h"
 #include "dcap/verifier.h"
 #include "dcap/when.h"
 
@@ -14,16 +15,14 @@
 #define KU_CERT_SIGN         0x04
 #define KU_CRL_SIGN          0x02
 
-/* The longest serial number (RFC 5280 section 4.1.2.2) and Name; Intel's Names have 114 bytes. */
-#define SERIAL_MAX    20
-#define NAME_MAX_SIZE 255
+/* The longest serial number (RFC 5280 section 4.1.2.2). */
+#define SERIAL_MAX 20
 
 struct cert {
 	struct span der, tbs, signature;
 	struct span serial; /* unsigned, without leading zeros; at most SERIAL_MAX bytes */
-	struct span issuer,
-	    subject; /* DER of the Names, at most NAME_MAX_SIZE: compared byte by byte */
-	char issuer_cn[64], subject_cn[64];
+	struct span issuer, subject; /* DER of the Names, compared byte by byte */
+	char issuer_cn[NAME_CN_MAX], subject_cn[NAME_CN_MAX];
 	const uint8_t *key; /* EC_POINT_SIZE bytes */
 	struct window valid;
 	bool is_ca;

@@ -62,7 +62,7 @@ static bool
 take_extension(struct rd *r, unsigned *seen)
 {
 	struct rd ext = der_enter(r, DER_SEQUENCE);
-	struct span oid = der_take(&ext, DER_OID);
+	struct span oid = der_take_oid(&ext);
 	bool critical = der_next_is(&ext, DER_BOOLEAN) && der_take_bool(&ext);
 	unsigned bit = span_eq(oid, span_of(oid_crl_number, 3)) ? 1
 		       : span_eq(oid, span_of(oid_aki, 3))      ? 2
@@ -81,7 +81,7 @@ static struct span
 take_entry(struct rd *r)
 {
 	struct rd entry = der_enter(r, DER_SEQUENCE);
-	struct span serial = der_take(&entry, DER_INTEGER);
+	struct span serial = der_take_magnitude(&entry);
 	unsigned seen = 0;
 
 	(void)der_take_time(&entry);
@@ -94,10 +94,8 @@ take_entry(struct rd *r)
 		if (!rd_end(&exts))
 			entry.bad = true;
 	}
-	if (!rd_end(&entry) || serial.n == 0)
+	if (!rd_end(&entry))
 		r->bad = true;
-	while (serial.n > 0 && serial.p[0] == 0)
-		serial = span_from(serial, 1);
 	if (serial.n > SERIAL_MAX) /* RFC 5280 section 5.1.2.6: as a certificate's */
 		r->bad = true;
 	return serial;
@@ -166,12 +164,15 @@ read_tbs(struct crl *crl, struct err *e)
 	struct rd whole = rd_of(crl->tbs);
 	struct rd r = der_enter(&whole, DER_SEQUENCE);
 	struct span revoked = span_of(NULL, 0);
+	char cn[NAME_CN_MAX];
 	uint32_t version = der_take_uint(&r, DER_INTEGER, 255);
 	struct span alg = der_take_whole(&r, DER_SEQUENCE);
 
 	crl->issuer = der_take_whole(&r, DER_SEQUENCE);
 	crl->valid.start = der_take_time(&r);
 	crl->valid.end = der_take_time(&r); /* nextUpdate: optional in the RFC, not here */
+	if (!name_read(crl->issuer, cn))
+		return malformed(e, crl->what, "broken issuer");
 	if (r.bad || version != 1)
 		return malformed(e, crl->what, "not a version 2 list with nextUpdate");
 	if (!span_eq(alg, span_of(ecdsa_sha256, sizeof ecdsa_sha256)))

@@ -82,6 +82,43 @@ der_next_is(const struct rd *r, uint8_t tag)
 	return rd_left(r) > 0 && r->p[r->off] == tag;
 }
 
+struct span
+der_take_oid(struct rd *r)
+{
+	struct span s = der_take(r, DER_OID);
+	bool first = true; /* of a number's bytes */
+
+	for (size_t i = 0; i < s.n; i++) {
+		if (first && s.p[i] == 0x80)
+			r->bad = true;
+		first = !(s.p[i] & 0x80);
+	}
+	if (s.n == 0 || !first)
+		r->bad = true;
+	return r->bad ? span_of(NULL, 0) : s;
+}
+
+/* Take an INTEGER, or what is written like one, that is not negative. */
+static struct span
+take_magnitude(struct rd *r, uint8_t tag)
+{
+	struct span s = der_take(r, tag);
+
+	/* Two's complement: a set top bit is negative, a leading zero byte only serves to clear
+	 * it, so 255 is 02 02 00 ff. */
+	if (s.n == 0 || s.p[0] & 0x80 || (s.n > 1 && s.p[0] == 0 && !(s.p[1] & 0x80)))
+		r->bad = true;
+	if (r->bad)
+		return span_of(NULL, 0);
+	return s.p[0] == 0 ? span_from(s, 1) : s;
+}
+
+struct span
+der_take_magnitude(struct rd *r)
+{
+	return take_magnitude(r, DER_INTEGER);
+}
+
 bool
 der_take_bool(struct rd *r)
 {
@@ -97,12 +134,10 @@ der_take_bool(struct rd *r)
 uint32_t
 der_take_uint(struct rd *r, uint8_t tag, uint32_t max)
 {
-	struct span s = der_take(r, tag);
+	struct span s = take_magnitude(r, tag);
 	uint64_t v = 0;
 
-	/* Two's complement: a set top bit is negative, a leading zero byte only serves to clear
-	 * it, so 255 is 02 02 00 ff. */
-	if (s.n == 0 || s.n > 5 || s.p[0] & 0x80 || (s.n > 1 && s.p[0] == 0 && !(s.p[1] & 0x80))) {
+	if (s.n > 4) {
 		r->bad = true;
 		return 0;
 	}

@@ -13,6 +13,8 @@ enum der_tag {
 	DER_OCTET_STRING = 0x04,
 	DER_OID = 0x06,
 	DER_ENUMERATED = 0x0a,
+	DER_UTF8_STRING = 0x0c,
+	DER_PRINTABLE_STRING = 0x13,
 	DER_UTC_TIME = 0x17,
 	DER_GENERALIZED_TIME = 0x18,
 	DER_SEQUENCE = 0x30,
@@ -34,6 +36,13 @@ struct rd der_enter(struct rd *r, uint8_t tag);
 
 /* Say whether an element with that tag comes next. */
 bool der_next_is(const struct rd *r, uint8_t tag);
+
+/* Take an OBJECT IDENTIFIER, each of its numbers in its shortest form (X.690 section 8.19). */
+struct span der_take_oid(struct rd *r);
+
+/* Take an INTEGER that is not negative, in its shortest form, and return its magnitude without leading
+ * zeros: zero is empty. */
+struct span der_take_magnitude(struct rd *r);
 
 /* Take a BOOLEAN (DER: 00 or ff). */
 bool der_take_bool(struct rd *r);

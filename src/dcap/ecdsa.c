@@ -191,13 +191,9 @@ ecdsa_verify(struct ecdsa *ec, const uint8_t key[static EC_POINT_SIZE],
 static bool
 read_integer(struct rd *r, uint8_t out[static 32])
 {
-	struct span v = der_take(r, DER_INTEGER);
+	struct span v = der_take_magnitude(r);
 
-	if (v.n == 0 || v.p[0] & 0x80 || (v.n > 1 && v.p[0] == 0 && !(v.p[1] & 0x80)))
-		return false;
-	if (v.p[0] == 0)
-		v = span_from(v, 1);
-	if (v.n > 32)
+	if (r->bad || v.n > 32)
 		return false;
 	memset(out, 0, 32);
 	if (v.n)

@@ -12,7 +12,7 @@
 
 struct pck_name {
 	uint8_t n;
-	uint8_t der[NAME_MAX_SIZE];
+	uint8_t der[NAME_SIZE_MAX];
 };
 
 struct pck_serial {

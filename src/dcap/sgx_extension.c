@@ -39,7 +39,7 @@ take_pair(
     struct rd *r, unsigned above, unsigned *seen, unsigned *n, struct rd *value, struct err *e)
 {
 	struct rd pair = der_enter(r, DER_SEQUENCE);
-	struct span oid = der_take(&pair, DER_OID);
+	struct span oid = der_take_oid(&pair);
 	size_t len = sizeof arc + (above ? 2 : 1);
 
 	if (pair.bad || rd_left(&pair) == 0)
