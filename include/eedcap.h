@@ -153,7 +153,8 @@ bool eedcap_quote_register(
 bool eedcap_quote_register_at(
     const struct eedcap_quote *q, size_t i, const char **name, const uint8_t **p, size_t *n);
 
-/* Every other field, for display: header, QE report, key, signatures. Same contract. */
+/* Every other field, for display: the QE report's fields, header, key, signatures, certification
+ * data. Same contract. */
 bool eedcap_quote_field_at(
     const struct eedcap_quote *q, size_t i, const char **name, const uint8_t **p, size_t *n);
 

@@ -60,9 +60,12 @@ check_td(struct eedcap_verdict *v, uint32_t flags, struct err *e)
 		"SEPT_VE_DISABLE is not set", "SEPT_VE_DISABLE is not set"},
 	};
 
-	for (size_t i = 0; i < sizeof matters / sizeof matters[0]; i++)
-		if (!judge(v, &matters[i], e))
+	for (size_t i = 0; i < sizeof matters / sizeof matters[0]; i++) {
+		if (matters[i].check == CHECK_SERVICE_TD && td.mrservicetd.n == 0)
+			check_not_applicable(&v->checks, CHECK_SERVICE_TD); /* before 1.5 */
+		else if (!judge(v, &matters[i], e))
 			return false;
+	}
 	return true;
 }
 

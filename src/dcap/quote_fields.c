@@ -84,32 +84,63 @@ eedcap_quote_register(const struct eedcap_quote *q, const char *name, const uint
 	return false;
 }
 
+/* The QE's own report, by the names of an enclave's registers. */
+static const struct field qe_fields[] = {
+    {"qe_cpusvn", 0, 16},
+    {"qe_miscselect", 16, 4},
+    {"qe_attributes", 48, 16},
+    {"qe_mrenclave", 64, 32},
+    {"qe_mrsigner", 128, 32},
+    {"qe_isvprodid", 256, 2},
+    {"qe_isvsvn", 258, 2},
+    {"qe_report_data", 320, 64},
+};
+
+/* Header, and what lies behind the body. Two fields changed their meaning after version 3. */
+static void
+list_fields(const struct quote *q, struct span s[static 15], const char *names[static 15])
+{
+	struct rd h = rd_of(q->header);
+	size_t i = 0;
+#define ADD(name, span) (names[i] = (name), s[i++] = (span))
+	ADD("version", rd_span(&h, 2));
+	ADD("attestation_key_type", rd_span(&h, 2));
+	ADD("tee_type", rd_span(&h, 4));
+	ADD(q->version == 3 ? "header_qe_svn" : "header_reserved_8", rd_span(&h, 2));
+	ADD(q->version == 3 ? "header_pce_svn" : "header_reserved_10", rd_span(&h, 2));
+	ADD("qe_vendor_id", rd_span(&h, 16));
+	ADD("user_data", rd_span(&h, 20));
+	ADD("body", q->body);
+	ADD("signature", q->signature);
+	ADD("attestation_key", q->key);
+	ADD("qe_report", q->qe_report);
+	ADD("qe_report_signature", q->qe_signature);
+	ADD("qe_auth_data", q->qe_auth);
+	ADD("certification_data", q->cert);
+	ADD(NULL, span_of(NULL, 0));
+#undef ADD
+}
+
 bool
 eedcap_quote_field_at(
     const struct eedcap_quote *q, size_t i, const char **name, const uint8_t **p, size_t *n)
 {
-	struct rd h = rd_of(span_from(q->q.header, 8));
-	const struct {
-		const char *name;
-		struct span s;
-	} fields[] = {
-	    {"header_8_11", rd_span(&h, 4)},
-	    {"qe_vendor_id", rd_span(&h, 16)},
-	    {"user_data", rd_span(&h, 20)},
-	    {"body", q->q.body},
-	    {"signature", q->q.signature},
-	    {"attestation_key", q->q.key},
-	    {"qe_report", q->q.qe_report},
-	    {"qe_report_signature", q->q.qe_signature},
-	    {"qe_auth_data", q->q.qe_auth},
-	    {"certification_data", q->q.cert},
-	};
+	const char *names[15];
+	struct span s[15], found;
 
-	if (i >= COUNT(fields))
-		return false;
-	*name = fields[i].name;
-	*p = fields[i].s.p;
-	*n = fields[i].s.n;
+	if (i < COUNT(qe_fields)) {
+		found = span_first(span_from(q->q.qe_report, qe_fields[i].off), qe_fields[i].size);
+		*name = qe_fields[i].name;
+	} else {
+		list_fields(&q->q, s, names);
+		i -= COUNT(qe_fields);
+		if (i >= COUNT(names) || !names[i])
+			return false;
+		found = s[i];
+		*name = names[i];
+	}
+	*p = found.p;
+	*n = found.n;
 	return true;
 }
 

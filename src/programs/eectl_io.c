@@ -88,21 +88,6 @@ eectl_write_registers(struct jw *w, const char *name, const struct eedcap_quote 
 	jw_end_object(w);
 }
 
-void
-eectl_print_registers(const struct eedcap_quote *q)
-{
-	const char *reg;
-	const uint8_t *p;
-	char hex[2 * 64 + 1];
-	size_t n;
-
-	for (size_t i = 0; eedcap_quote_register_at(q, i, &reg, &p, &n); i++)
-		if (n <= 64)
-			printf("  %-16s %s\n", reg, hex_encode(span_of(p, n), hex));
-	printf("  %-16s %s\n", "report_data",
-	    hex_encode(span_of(eedcap_quote_report_data(q), 64), hex));
-}
-
 bool
 eectl_print_buf(const struct buf *b)
 {

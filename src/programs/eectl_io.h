@@ -14,9 +14,8 @@ MUST_CHECK bool eectl_read_file(const char *path, size_t max, struct buf *out);
 /* Read a quote: binary as it is, else hex or base64 text with white space ignored. */
 MUST_CHECK bool eectl_read_quote(const char *path, struct buf *out);
 
-/* Write the quote's registers as an object, or as lines of "  name hex". */
+/* Write the quote's registers as an object. */
 void eectl_write_registers(struct jw *w, const char *name, const struct eedcap_quote *q);
-void eectl_print_registers(const struct eedcap_quote *q);
 
 /* Print one JSON text and a newline to stdout; false where that failed. */
 MUST_CHECK bool eectl_print_buf(const struct buf *b);

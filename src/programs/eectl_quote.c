@@ -3,6 +3,9 @@
 #include <string.h>
 
 #include "base/hex.h"
+#include "base/rfc3339.h"
+#include "dcap/certs.h"
+#include "dcap/quote.h"
 #include "programs/eectl.h"
 #include "programs/eectl_io.h"
 
@@ -15,6 +18,46 @@ static const char usage[] =
     "  -o json    print one JSON object, byte strings in hex\n"
     "\n"
     "Exit status: 0 shown, 1 wrong call, 2 malformed quote.\n";
+
+/* What the certification data of each type holds. */
+static const char *
+cert_type_name(unsigned type)
+{
+	static const char *const names[] = {[1] = "PPID in clear",
+	    [2] = "PPID, encrypted (RSA-2048)",
+	    [3] = "PPID, encrypted (RSA-3072)",
+	    [4] = "PCK certificate",
+	    [5] = "PCK certificate chain"};
+
+	return type < sizeof names / sizeof names[0] && names[type] ? names[type] : "unknown";
+}
+
+/* The certificates inside the quote, read and not verified. On success the caller calls chain_fini. */
+static bool
+read_chain(const struct eedcap_quote *q, struct chain *ch)
+{
+	const char *name;
+	const uint8_t *p;
+	struct span text = span_of(NULL, 0);
+	struct err e = {0};
+	size_t n;
+
+	for (size_t i = 0; eedcap_quote_field_at(q, i, &name, &p, &n); i++)
+		if (strcmp(name, "certification_data") == 0)
+			text = span_of(p, n);
+	return eedcap_quote_cert_type(q) >= CERT_LEAF && chain_parse(ch, text, "chain", &e);
+}
+
+/* -- JSON -- */
+
+static void
+write_flag(struct jw *w, const char *name, int8_t flag)
+{
+	if (flag < 0)
+		jw_null(w, name);
+	else
+		jw_bool(w, name, flag != 0);
+}
 
 static void
 write_platform(struct jw *w, const struct eedcap_quote *q)
@@ -33,9 +76,43 @@ write_platform(struct jw *w, const struct eedcap_quote *q)
 	jw_int(w, "pcesvn", p.pcesvn);
 	jw_hex(w, "sgx_tcb_components", span_of(p.components, sizeof p.components));
 	jw_hex(w, "cpusvn", span_of(p.cpusvn, sizeof p.cpusvn));
+	jw_hex(w, "ppid", span_of(p.ppid, sizeof p.ppid));
 	jw_str(w, "ca", p.ca == EEDCAP_CA_PLATFORM ? "platform" : "processor");
 	jw_int(w, "sgx_type", p.sgx_type);
+	if (p.has_instance_id)
+		jw_hex(w, "platform_instance_id", span_of(p.instance_id, sizeof p.instance_id));
+	else
+		jw_null(w, "platform_instance_id");
+	write_flag(w, "dynamic_platform", p.dynamic_platform);
+	write_flag(w, "cached_keys", p.cached_keys);
+	write_flag(w, "smt_enabled", p.smt_enabled);
+	jw_str(w, "root_crl_url", p.root_crl_url);
 	jw_end_object(w);
+}
+
+static void
+write_certificates(struct jw *w, const struct eedcap_quote *q)
+{
+	char text[RFC3339_SIZE];
+	struct chain ch;
+
+	jw_array(w, "certificates");
+	if (read_chain(q, &ch)) {
+		for (size_t i = 0; i < ch.n; i++) {
+			const struct cert *c = &ch.cert[i];
+
+			jw_object(w, NULL);
+			jw_str(w, "subject", c->subject_cn);
+			jw_str(w, "issuer", c->issuer_cn);
+			jw_hex(w, "serial", c->serial);
+			jw_str(w, "not_before", rfc3339_write(c->valid.start, text));
+			jw_str(w, "not_after", rfc3339_write(c->valid.end, text));
+			jw_hex(w, "public_key", span_of(c->key, EC_POINT_SIZE));
+			jw_end_object(w);
+		}
+		chain_fini(&ch);
+	}
+	jw_end_array(w);
 }
 
 static bool
@@ -62,6 +139,7 @@ print_json(const struct eedcap_quote *q)
 	for (size_t i = 0; eedcap_quote_field_at(q, i, &name, &p, &n); i++)
 		jw_hex(&w, name, span_of(p, n));
 	write_platform(&w, q);
+	write_certificates(&w, q);
 	jw_bool(&w, "verified", false);
 	jw_end_object(&w);
 	ok = eectl_print_buf(&out);
@@ -69,28 +147,84 @@ print_json(const struct eedcap_quote *q)
 	return ok;
 }
 
+/* -- text -- */
+
 static void
-print_text(const struct eedcap_quote *q)
+print_field(const char *name, struct span s)
+{
+	char hex[2 * 64 + 1];
+
+	if (s.n <= 64)
+		printf("  %-21s %s\n", name, hex_encode(s, hex));
+	else
+		printf("  %-21s %zu bytes\n", name, s.n);
+}
+
+static void
+print_platform(const struct eedcap_quote *q)
 {
 	struct eedcap_platform p;
 	struct eedcap_error e;
-	char hex[2 * 32 + 1];
+
+	if (!eedcap_quote_platform(q, &p, &e)) {
+		printf("PCK certificate: none readable: %s\n", e.detail);
+		return;
+	}
+	printf("Platform, by its PCK certificate (%s CA):\n",
+	    p.ca == EEDCAP_CA_PLATFORM ? "Platform" : "Processor");
+	print_field("fmspc", span_of(p.fmspc, sizeof p.fmspc));
+	print_field("pceid", span_of(p.pceid, sizeof p.pceid));
+	printf("  %-21s %u\n", "pcesvn", p.pcesvn);
+	print_field("sgx_tcb_components", span_of(p.components, sizeof p.components));
+	print_field("cpusvn", span_of(p.cpusvn, sizeof p.cpusvn));
+	print_field("ppid", span_of(p.ppid, sizeof p.ppid));
+	printf("  %-21s %u\n", "sgx_type", p.sgx_type);
+	if (p.has_instance_id)
+		print_field("platform_instance_id", span_of(p.instance_id, sizeof p.instance_id));
+}
+
+static void
+print_certificates(const struct eedcap_quote *q)
+{
+	char from[RFC3339_SIZE], to[RFC3339_SIZE], serial[2 * SERIAL_MAX + 1];
+	struct chain ch;
+
+	printf("Certification data: type %u, %s\n", eedcap_quote_cert_type(q),
+	    cert_type_name(eedcap_quote_cert_type(q)));
+	if (!read_chain(q, &ch))
+		return;
+	for (size_t i = 0; i < ch.n; i++) {
+		const struct cert *c = &ch.cert[i];
+
+		printf("  %s\n    issued by %s, serial %s\n    valid %s to %s\n", c->subject_cn,
+		    c->issuer_cn, hex_encode(c->serial, serial),
+		    rfc3339_write(c->valid.start, from), rfc3339_write(c->valid.end, to));
+	}
+	chain_fini(&ch);
+}
+
+static void
+print_text(const struct eedcap_quote *q)
+{
+	const char *name;
+	const uint8_t *p;
+	size_t n;
 
 	printf("Quote version %u, %s, body type %u. Nothing of it has been verified.\n",
 	    eedcap_quote_version(q), eectl_tee_name(eedcap_quote_tee(q)),
 	    eedcap_quote_body_type(q));
-	printf(
-	    "  %-16s %s\n", "signed digest", hex_encode(span_of(eedcap_quote_digest(q), 32), hex));
-	if (eedcap_quote_platform(q, &p, &e))
-		printf("  %-16s %s, %s CA\n", "fmspc",
-		    hex_encode(span_of(p.fmspc, sizeof p.fmspc), hex),
-		    p.ca == EEDCAP_CA_PLATFORM ? "Platform" : "Processor");
-	else
-		printf("  %-16s none readable: %s\n", "PCK certificate", e.detail);
+	print_field("signed digest", span_of(eedcap_quote_digest(q), 32));
 	if (eedcap_quote_trailing(q) > 0)
-		printf("  %-16s %zu (unsigned)\n", "trailing bytes", eedcap_quote_trailing(q));
+		printf("  %-21s %zu (unsigned)\n", "trailing bytes", eedcap_quote_trailing(q));
 	printf("Registers:\n");
-	eectl_print_registers(q);
+	for (size_t i = 0; eedcap_quote_register_at(q, i, &name, &p, &n); i++)
+		print_field(name, span_of(p, n));
+	print_field("report_data", span_of(eedcap_quote_report_data(q), 64));
+	printf("Header, quoting enclave, signatures:\n");
+	for (size_t i = 0; eedcap_quote_field_at(q, i, &name, &p, &n); i++)
+		print_field(name, span_of(p, n));
+	print_platform(q);
+	print_certificates(q);
 }
 
 int
