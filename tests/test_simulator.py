@@ -38,6 +38,26 @@ def test_export_says_what_is_wrong(tmp_path):
     assert "mrdt" in run("ee-sim", "export", tmp_path, "--vm", "v", "--settings", '{"mrdt":""}', **env).stderr
 
 
+def test_vectors_say_what_is_wrong(tmp_path):
+    assert run("ee-sim", "vectors").returncode == 2
+    assert run("ee-sim", "vectors", tmp_path / "v", "--seed", "00").returncode == 2
+    assert not (tmp_path / "v").exists()
+    done = run("ee-sim", "vectors", tmp_path / "absent" / "v")
+    assert done.returncode == 1 and "absent/v: No such file" in done.stderr
+    done = run("ee-sim", "vectors", "--help")
+    assert done.returncode == 0 and all(len(line) <= 80 for line in done.stdout.splitlines())
+
+
+def test_vectors_follow_from_their_seed(tmp_path):
+    def written(name, *args):
+        assert run("ee-sim", "vectors", tmp_path / name, *args).returncode == 0
+        return {f.relative_to(tmp_path / name): f.read_bytes() for f in (tmp_path / name).rglob("*") if f.is_file()}
+    first, other = written("a"), written("b", "--seed", "11" * 32)
+    assert first == written("c", "--seed", "00" * 32)
+    assert first.keys() == other.keys() and len(first) > 2700
+    assert all(first[f] != other[f] for f in first if f.name == "quote.bin" and not f.parent.name.startswith("cut-"))
+
+
 def test_it_stays_on_loopback(tmp_path):
     done = run("ee-sim", EE_SIM_STATE=str(tmp_path / "s"), EE_SIM_BIND="0.0.0.0", EE_SIM_PORT="0")
     assert done.returncode == 2 and "EE_SIM_EXPOSE=yes" in done.stderr

@@ -1,12 +1,15 @@
-"""eectl verify and eectl quote against recorded quotes and collateral. Where they are absent every case
-counts as skipped, and the unit tests' own platform stands alone."""
+"""eectl verify and eectl quote against quotes and collateral of two sources: those that ee-sim mints
+here and now, and recorded ones (vectors.py). Where the latter are absent each of them counts as skipped."""
+import base64
 import json
+import pathlib
 import random
 import subprocess
+import tempfile
 
 import pytest
 
-from vectors import EECTL, ENV, EXPECTED, VECTORS, mutate, read_meta, recorded
+from vectors import EECTL, ENV, EXPECTED, PROGRAMS, VECTORS, mutate, read_meta, recorded
 
 REFUSALS = (2, 3, 4, 5, 6)
 
@@ -17,6 +20,19 @@ def cases(kind):
         skip = pytest.mark.skip(reason="no vectors: set EE_VECTORS")
         return [pytest.param(None, id=f"{kind}-{i}", marks=skip) for i in range(EXPECTED[kind])]
     return [pytest.param(c, id=c["id"] if kind == "mutated" else c.name) for c in recorded(kind)]
+
+
+MINTED = tempfile.TemporaryDirectory(prefix="ee-vectors-")
+MINTED_ROOT = pathlib.Path(MINTED.name) / "root_ca.der"
+
+
+def mint():
+    """The minted cases, made at collection so that each is a test of its own name."""
+    subprocess.run([PROGRAMS / "ee-sim", "vectors", MINTED.name], env=ENV, stdout=subprocess.DEVNULL, check=True,
+                   timeout=120)
+    folders = sorted(d for d in pathlib.Path(MINTED.name).iterdir() if d.is_dir())
+    assert len(folders) > 950
+    return [pytest.param(d, id=d.name) for d in folders]
 
 
 def verify(quote, collateral, at, *flags):
@@ -31,6 +47,28 @@ def verify(quote, collateral, at, *flags):
     if not answer["authentic"]:
         assert not answer.get("registers") and not answer.get("status"), "an unproven claim is shown"
     return done.returncode, answer
+
+
+@pytest.mark.parametrize("folder", mint())
+def test_minted(folder):
+    meta = read_meta(folder)
+    want = meta["recommended"]
+    run = folder / "quote.bin", folder / "collateral.json", meta["verification_time"], "--root-ca", MINTED_ROOT
+    code, answer = verify(*run, "--accept", "any", "--allow-debug")
+    assert (code in want["exit_codes"], answer["reason"]) == (True, want["reason"]), (meta["description"], answer)
+    if want["verdict"] == "reject":
+        return
+    # What only a policy refuses is authentic, and its TCB known.
+    assert answer["authentic"] and answer["status"] == want["status"]
+    assert answer["advisory_ids"] == want["advisory_ids_sorted_unique"]
+    assert want["tcb_date"] in (None, answer["tcb_date"])
+    if want["needs_policy_opt_in"] == "debug":
+        refused, answer = verify(*run, "--accept", "any")
+        assert refused == 6 and answer["authentic"]
+        assert answer["reason"] == ("debug_td" if meta["kind"]["tee"] == "tdx" else "debug_enclave")
+    if code == 0:
+        default, _ = verify(*run, "--allow-debug")
+        assert default == (0 if want["status"] == "UpToDate" else 5)
 
 
 @pytest.mark.parametrize("folder", cases("genuine"))
@@ -102,10 +140,7 @@ def test_parse(folder):
 
 def test_spellings_of_a_quote(tmp_path):
     """Binary, hex and base64 of one quote give one answer."""
-    if not VECTORS.is_dir():
-        pytest.skip("no vectors: set EE_VECTORS")
-    import base64
-    raw = (sorted((VECTORS / "genuine").iterdir())[0] / "quote.bin").read_bytes()
+    raw = (pathlib.Path(MINTED.name) / "ok-tdx4" / "quote.bin").read_bytes()
     answers = set()
     for text in (raw, raw.hex().encode() + b"\n", raw.hex().upper().encode(), base64.encodebytes(raw)):
         (tmp_path / "q").write_bytes(text)
@@ -113,16 +148,12 @@ def test_spellings_of_a_quote(tmp_path):
     assert len(answers) == 1
 
 
-@pytest.mark.parametrize("kind", ["sgx3", "tdx4", "tdx5"])
-def test_no_flipped_bit_changes_a_verdict(kind, tmp_path):
+def flip_bits(folder, tmp_path, *flags):
     """A flipped bit is refused, or lies where nothing is read (white space and text of the PEM
     chain, padding) and changes nothing."""
-    if not VECTORS.is_dir():
-        pytest.skip("no vectors: set EE_VECTORS")
-    folder = next(d for d in sorted((VECTORS / "genuine").iterdir()) if d.name.startswith(kind) and "-UpToDate-" in d.name)
     at = read_meta(folder)["verification_time"]
     raw = (folder / "quote.bin").read_bytes()
-    flags = "--accept", "any", "--allow-debug"
+    flags = "--accept", "any", "--allow-debug", *flags
     code, honest = verify(folder / "quote.bin", folder / "collateral.json", at, *flags)
     assert code == 0
     honest.pop("trailing_bytes")
@@ -136,6 +167,19 @@ def test_no_flipped_bit_changes_a_verdict(kind, tmp_path):
             answer.pop("trailing_bytes")
             assert answer == honest, offset
             assert offset > 1000, "a signed byte was flipped"
+
+
+@pytest.mark.parametrize("kind", ["sgx3", "tdx4", "tdx5"])
+def test_no_flipped_bit_changes_a_verdict(kind, tmp_path):
+    if not VECTORS.is_dir():
+        pytest.skip("no vectors: set EE_VECTORS")
+    flip_bits(next(d for d in sorted((VECTORS / "genuine").iterdir())
+                   if d.name.startswith(kind) and "-UpToDate-" in d.name), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["ok-sgx3", "ok-sgx5", "ok-tdx4", "ok-tdx5td15ex"])
+def test_no_flipped_bit_of_a_minted_quote_changes_a_verdict(name, tmp_path):
+    flip_bits(pathlib.Path(MINTED.name) / name, tmp_path, "--root-ca", MINTED_ROOT)
 
 
 def test_usage():

@@ -5,7 +5,8 @@ import os
 import pathlib
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-EECTL = pathlib.Path(os.environ.get("EE_BUILD", TOP / "build")) / "src" / "programs" / "eectl"
+PROGRAMS = pathlib.Path(os.environ.get("EE_BUILD", TOP / "build")) / "src" / "programs"
+EECTL = PROGRAMS / "eectl"
 VECTORS = pathlib.Path(os.environ.get("EE_VECTORS", TOP.parent / "shared" / "vectors"))
 ENV = {"LANG": "C.UTF-8", "UBSAN_OPTIONS": "halt_on_error=1:exitcode=99", "ASAN_OPTIONS": "exitcode=99"}
 EXPECTED = {"genuine": 117, "mutated": 171, "synthetic": 235, "parse": 14}

@@ -43,7 +43,7 @@ read_platform(struct eedcap_platform *out, const struct cert *leaf, struct err *
 	else if (strstr(leaf->issuer_cn, "Platform"))
 		p.ca = EEDCAP_CA_PLATFORM;
 	else
-		return err_set(e, ERR_MALFORMED, REASON_CERT_CHAIN,
+		return err_set(e, ERR_UNTRUSTED, REASON_CERT_CHAIN,
 		    "PCK certificate issued by \"%s\"", leaf->issuer_cn);
 	*out = p;
 	return true;

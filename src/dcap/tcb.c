@@ -70,7 +70,7 @@ match_module(
 		return true;
 	id = tcb_info_identity(info, svn[1]);
 	if (!id)
-		return err_set(e, ERR_TCB, REASON_TDX_MODULE_MISMATCH,
+		return err_set(e, ERR_TCB, REASON_TCB_NOT_SUPPORTED,
 		    "no identity TDX_%02X in the TCB info", svn[1]);
 	*out = isv_levels_match(&id->levels, svn[0]);
 	if (!*out)

@@ -1,9 +1,9 @@
 /* ee_sim.c - a TDX platform in software: own root CA, quotes, Intel's provisioning service and
  * GitHub's releases on loopback, so that the real daemons run on a machine without TDX. */
 #include "base/hex.h"
-#include "os/config.h"
 #include "os/daemon.h"
 #include "os/file.h"
+#include "programs/ee_sim.h"
 #include "sim/http.h"
 #include "sim/state.h"
 #include "wire/url.h"
@@ -18,14 +18,14 @@
 	"ee-sim is a SIMULATION: its quotes prove nothing about any hardware. Trust its root\n"    \
 	"(root_ca.pem in its state folder) only in demos and tests.\n"
 
-static int
-fail(const struct err *e)
+int
+sim_fail(const struct err *e)
 {
 	char token[ERR_TOKEN_MAX];
 
 	fprintf(
 	    stderr, "ee-sim: %s (%s)\n", e->shown[0] ? e->shown : e->detail, err_token(e, token));
-	return e->code == ERR_USAGE ? CONFIG_EXIT_USAGE : 1;
+	return e->code == ERR_USAGE ? SIM_EXIT_USAGE : 1;
 }
 
 /* -- export -- */
@@ -138,7 +138,7 @@ run_export(int argc, char **argv)
 			sim_state_replay(settings.sim_state, &sim, now_s, &env.log);
 		ok = ok && export_files(&sim, &x, now_s, &e);
 		sim_fini(&sim);
-		rc = ok ? 0 : fail(&e);
+		rc = ok ? 0 : sim_fail(&e);
 	}
 	settings_fini(&settings);
 	return rc;
@@ -227,7 +227,7 @@ serve(const struct settings *s, struct env *env)
 		daemon_notify("STOPPING=1");
 		log_event(&env->log, LOG_INFO, "stopped", NULL);
 	} else {
-		rc = fail(&e);
+		rc = sim_fail(&e);
 	}
 	if (http.loop)
 		net_loop_free(http.loop);
@@ -244,6 +244,8 @@ main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "export") == 0)
 		return run_export(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "vectors") == 0)
+		return sim_run_vectors(argc, argv);
 	rc = config_start(PROGRAM_SIM, argc, argv, &settings, &env);
 	if (rc < 0)
 		rc = serve(&settings, &env);

@@ -4,29 +4,7 @@
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
-#include <openssl/hmac.h>
-#include <openssl/obj_mac.h>
 #include <openssl/param_build.h>
-
-/* Give the private number (1 .. n-1) that a seed and a label name. HMAC-SHA-512 gives twice the
- * bits of the order, so the remainder's bias is below 2^-255. */
-static bool
-derive_number(const uint8_t *seed, const char *label, const EC_GROUP *group, BIGNUM *d)
-{
-	uint8_t mac[64];
-	unsigned n = 0;
-	BN_CTX *ctx = BN_CTX_new();
-	BIGNUM *m = BN_dup(EC_GROUP_get0_order(group));
-	bool ok = ctx && m
-		  && HMAC(EVP_sha512(), seed, SIM_SEED_SIZE, (const uint8_t *)label, strlen(label),
-		      mac, &n)
-		  && n == sizeof mac && BN_bin2bn(mac, sizeof mac, d) && BN_sub_word(m, 1)
-		  && BN_mod(d, d, m, ctx) && BN_add_word(d, 1);
-
-	BN_free(m);
-	BN_CTX_free(ctx);
-	return ok;
-}
 
 static EVP_PKEY *
 key_from_number(const BIGNUM *d, const uint8_t *point, size_t point_n)
@@ -52,20 +30,17 @@ bool
 sim_key_derive(
     const uint8_t seed[static SIM_SEED_SIZE], const char *label, EVP_PKEY **out, struct err *e)
 {
-	EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
-	EC_POINT *q = group ? EC_POINT_new(group) : NULL;
-	BIGNUM *d = BN_new();
+	struct mint_key k;
+	uint8_t point[65] = {POINT_CONVERSION_UNCOMPRESSED};
 	EVP_PKEY *key = NULL;
-	uint8_t point[65];
+	BIGNUM *d;
 
-	if (q && d && derive_number(seed, label, group, d)
-	    && EC_POINT_mul(group, q, d, NULL, NULL, NULL)
-	    && EC_POINT_point2oct(
-		   group, q, POINT_CONVERSION_UNCOMPRESSED, point, sizeof point, NULL)
-		   == sizeof point)
+	if (!mint_key_derive(seed, label, &k, e))
+		return false;
+	memcpy(point + 1, k.xy, sizeof k.xy);
+	d = BN_bin2bn(k.d, sizeof k.d, NULL);
+	if (d)
 		key = key_from_number(d, point, sizeof point);
-	EC_POINT_free(q);
-	EC_GROUP_free(group);
 	BN_clear_free(d);
 	if (!key)
 		return err_set(e, ERR_NOMEM, REASON_INTERNAL, "cannot derive the key %s", label);

@@ -1,5 +1,5 @@
+#include "mint/sgx.h"
 #include "sim/pki.h"
-#include "sim/sgx_ext.h"
 
 #include <openssl/bio.h>
 #include <openssl/pem.h>
@@ -202,17 +202,32 @@ sim_pki_fini(struct sim_pki *pki)
 	memset(pki, 0, sizeof *pki);
 }
 
+static void
+write_sgx_ext(const struct sim_pck *pck, struct buf *der)
+{
+	struct mint_sgx x = {.pcesvn = pck->pcesvn, .type = 1, .platform = true};
+
+	memcpy(x.ppid, pck->ppid, sizeof x.ppid);
+	memcpy(x.fmspc, pck->fmspc, sizeof x.fmspc);
+	memcpy(x.instance_id, pck->instance_id, sizeof x.instance_id);
+	for (size_t i = 0; i < 16; i++)
+		x.component[i] = pck->svn[i];
+	mint_sgx_settle(&x);
+	mint_sgx_write(&x, der);
+}
+
 static bool
 add_sgx_ext(X509 *cert, const struct sim_pck *pck, struct err *e)
 {
 	struct buf der;
-	ASN1_OBJECT *oid = OBJ_txt2obj(SIM_SGX_OID, 1);
+	ASN1_OBJECT *oid = OBJ_txt2obj(MINT_SGX_OID, 1);
 	ASN1_OCTET_STRING *value = NULL;
 	X509_EXTENSION *ext = NULL;
 	bool ok = false;
 
 	buf_init(&der, 8192);
-	if (sim_sgx_ext_write(pck, &der, e) && oid && (value = octets_of(der.p, (int)der.n)))
+	write_sgx_ext(pck, &der);
+	if (buf_ok(&der) && oid && (value = octets_of(der.p, (int)der.n)))
 		ext = X509_EXTENSION_create_by_OBJ(NULL, oid, 0, value);
 	ok = ext && X509_add_ext(cert, ext, -1);
 	X509_EXTENSION_free(ext);

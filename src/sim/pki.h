@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "mint/key.h"
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -20,7 +21,7 @@ enum sim_authority {
 	SIM_AUTHORITY_COUNT
 };
 
-#define SIM_SEED_SIZE   32
+#define SIM_SEED_SIZE   MINT_SEED_SIZE
 #define SIM_SERIAL_SIZE 20
 
 /* What stands in a PCK certificate's SGX extension. */
