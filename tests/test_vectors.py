@@ -2,16 +2,12 @@
 here and now, and recorded ones (vectors.py). Where the latter are absent each of them counts as skipped."""
 import base64
 import json
-import pathlib
 import random
 import subprocess
-import tempfile
 
 import pytest
 
-from vectors import EECTL, ENV, EXPECTED, PROGRAMS, VECTORS, mutate, read_meta, recorded
-
-REFUSALS = (2, 3, 4, 5, 6)
+from vectors import EECTL, ENV, EXPECTED, MINTED, MINTED_ROOT, VECTORS, mint, mutate, read_meta, recorded, verify
 
 
 def cases(kind):
@@ -22,34 +18,7 @@ def cases(kind):
     return [pytest.param(c, id=c["id"] if kind == "mutated" else c.name) for c in recorded(kind)]
 
 
-MINTED = tempfile.TemporaryDirectory(prefix="ee-vectors-")
-MINTED_ROOT = pathlib.Path(MINTED.name) / "root_ca.der"
-
-
-def mint():
-    """The minted cases, made at collection so that each is a test of its own name."""
-    subprocess.run([PROGRAMS / "ee-sim", "vectors", MINTED.name], env=ENV, stdout=subprocess.DEVNULL, check=True,
-                   timeout=120)
-    folders = sorted(d for d in pathlib.Path(MINTED.name).iterdir() if d.is_dir())
-    assert len(folders) > 950
-    return [pytest.param(d, id=d.name) for d in folders]
-
-
-def verify(quote, collateral, at, *flags):
-    """Run eectl verify; give its exit code and its answer, which must agree with one another."""
-    done = subprocess.run(
-        [EECTL, "verify", "--quote", quote, "--collateral", collateral, "--at", str(at), "--json", *flags],
-        env=ENV, capture_output=True, text=True, timeout=60)
-    assert done.returncode in (0, *REFUSALS), done.stderr
-    answer = json.loads(done.stdout)
-    assert answer["accepted"] == (done.returncode == 0)
-    assert (answer["reason"] == "ok") == answer["accepted"]
-    if not answer["authentic"]:
-        assert not answer.get("registers") and not answer.get("status"), "an unproven claim is shown"
-    return done.returncode, answer
-
-
-@pytest.mark.parametrize("folder", mint())
+@pytest.mark.parametrize("folder", [pytest.param(d, id=d.name) for d in mint()])
 def test_minted(folder):
     meta = read_meta(folder)
     want = meta["recommended"]
@@ -140,7 +109,7 @@ def test_parse(folder):
 
 def test_spellings_of_a_quote(tmp_path):
     """Binary, hex and base64 of one quote give one answer."""
-    raw = (pathlib.Path(MINTED.name) / "ok-tdx4" / "quote.bin").read_bytes()
+    raw = (MINTED / "ok-tdx4" / "quote.bin").read_bytes()
     answers = set()
     for text in (raw, raw.hex().encode() + b"\n", raw.hex().upper().encode(), base64.encodebytes(raw)):
         (tmp_path / "q").write_bytes(text)
@@ -179,7 +148,7 @@ def test_no_flipped_bit_changes_a_verdict(kind, tmp_path):
 
 @pytest.mark.parametrize("name", ["ok-sgx3", "ok-sgx5", "ok-tdx4", "ok-tdx5td15ex"])
 def test_no_flipped_bit_of_a_minted_quote_changes_a_verdict(name, tmp_path):
-    flip_bits(pathlib.Path(MINTED.name) / name, tmp_path, "--root-ca", MINTED_ROOT)
+    flip_bits(MINTED / name, tmp_path, "--root-ca", MINTED_ROOT)
 
 
 def test_usage():

@@ -173,9 +173,8 @@ usage_help(enum program p, struct buf *out)
 			help_row(row, out);
 }
 
-/* Append text for roff: no line begins with a control character, `-` and backslash are literal. */
-static void
-roff(struct buf *out, const char *text)
+void
+usage_roff(struct buf *out, const char *text)
 {
 	bool begins = true;
 
@@ -200,7 +199,7 @@ roff_text(struct buf *out, const char *text)
 
 	buf_init(&b, 4096);
 	wrap(&b, text, MAN_COLUMNS, 0, "");
-	roff(out, buf_cstr(&b));
+	usage_roff(out, buf_cstr(&b));
 	buf_fini(&b);
 }
 
@@ -212,10 +211,10 @@ man_row(const struct setting *row, struct buf *out)
 
 	setting_flag(row, flag);
 	buf_add_str(out, ".TP\n\\fB");
-	roff(out, "--");
-	roff(out, flag);
+	usage_roff(out, "--");
+	usage_roff(out, flag);
 	buf_add_str(out, "\\fR=\\fI");
-	roff(out, placeholder(row));
+	usage_roff(out, placeholder(row));
 	buf_printf(out, "\\fR, \\fB%s\\fR\n", row->name);
 	buf_init(&text, 1024);
 	describe(row, &text);
@@ -232,7 +231,7 @@ man_examples(const struct page *page, struct buf *out)
 
 		buf_init(&text, 1024);
 		wrap(&text, page->examples[i], MAN_COLUMNS, 0, " \\");
-		roff(out, buf_cstr(&text));
+		usage_roff(out, buf_cstr(&text));
 		buf_fini(&text);
 	}
 	buf_add_str(out, ".fi\n");
@@ -248,11 +247,11 @@ usage_man(enum program p, struct buf *out)
 	for (const char *c = page->name; *c; c++)
 		buf_add_u8(out, *c >= 'a' && *c <= 'z' ? (uint8_t)(*c - ('a' - 'A')) : (uint8_t)*c);
 	buf_printf(out, " %d 2026-01-01 \"Easy Enclave\"\n.SH NAME\n", page->section);
-	roff(out, page->name);
+	usage_roff(out, page->name);
 	buf_add_str(out, " \\- ");
-	roff(out, page->line);
+	usage_roff(out, page->line);
 	buf_add_str(out, "\n.SH SYNOPSIS\n.B ");
-	roff(out, page->name);
+	usage_roff(out, page->name);
 	buf_add_str(out, "\n[\\fB\\-\\-\\fIFLAG\\fR=\\fIVALUE\\fR]...\n");
 	man_examples(page, out);
 	buf_add_str(out, ".SH DESCRIPTION\n");
@@ -260,9 +259,9 @@ usage_man(enum program p, struct buf *out)
 	buf_add_str(out, ".SH OPTIONS\n");
 	for (size_t i = 0; i < sizeof common / sizeof common[0]; i++) {
 		buf_add_str(out, ".TP\n\\fB");
-		roff(out, common[i].flag);
+		usage_roff(out, common[i].flag);
 		buf_add_str(out, "\\fR\n");
-		roff(out, common[i].help);
+		usage_roff(out, common[i].help);
 		buf_add_u8(out, '\n');
 	}
 	buf_add_str(out, ".SH SETTINGS\nA flag goes before the environment, which goes before the "

@@ -14,4 +14,7 @@ void usage_help(enum program p, struct buf *out);
 /* Append the man page, in man(7) macros. */
 void usage_man(enum program p, struct buf *out);
 
+/* Append text for roff: no line begins with a control character, `-` and backslash are literal. */
+void usage_roff(struct buf *out, const char *text);
+
 #endif

@@ -4,16 +4,21 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/usage.h"
+#include "programs/eectl_io.h"
+
 struct command {
 	const char *name;
 	int (*run)(int argc, char **argv);
-	const char *args, *what;
+	const char *args, *what, *usage;
 };
 
 static const struct command commands[] = {
-    {"explain", cmd_explain, "REASON | --all [--markdown]", "say what a reason means"},
-    {"quote", cmd_quote, "[-o json] FILE", "show what stands in a quote"},
-    {"verify", cmd_verify, "--quote FILE --collateral FILE [OPTION]...", "verify a quote offline"},
+    {"explain", cmd_explain, "REASON | --all [--markdown]", "say what a reason means",
+	usage_explain},
+    {"quote", cmd_quote, "[-o json] FILE", "show what stands in a quote", usage_quote},
+    {"verify", cmd_verify, "--quote FILE --collateral FILE [OPTION]...", "verify a quote offline",
+	usage_verify},
 };
 
 #define COMMANDS (sizeof commands / sizeof commands[0])
@@ -26,12 +31,33 @@ print_help(FILE *f)
 	      "  eectl explain measurement_mismatch:mrtd\n"
 	      "  eectl quote quote.bin\n"
 	      "  eectl verify --quote quote.bin --collateral collateral.json\n\n"
-	      "Usage: eectl COMMAND [ARGUMENTS]; eectl COMMAND --help\n\n"
+	      "Usage: eectl COMMAND [ARGUMENTS]; eectl COMMAND --help; eectl --man\n\n"
 	      "Commands:\n",
 	    f);
 	for (size_t i = 0; i < COMMANDS; i++)
 		fprintf(
 		    f, "  %s %s\n      %s\n", commands[i].name, commands[i].args, commands[i].what);
+}
+
+/* Each command's own help, as it is. */
+static int
+print_man(void)
+{
+	struct buf out;
+	bool ok;
+
+	buf_init(&out, 65536);
+	buf_add_str(&out, ".TH EECTL 1 2026-01-01 \"Easy Enclave\"\n.SH NAME\neectl \\- admin and "
+			  "offline tool of Easy Enclave\n.SH SYNOPSIS\n.B eectl\n\\fICOMMAND\\fR "
+			  "[\\fIARGUMENT\\fR]...\n.SH COMMANDS\n");
+	for (size_t i = 0; i < COMMANDS; i++) {
+		buf_printf(&out, ".SS %s\n.nf\n", commands[i].name);
+		usage_roff(&out, commands[i].usage);
+		buf_add_str(&out, ".fi\n");
+	}
+	ok = eectl_print_buf(&out);
+	buf_fini(&out);
+	return ok ? 0 : EECTL_USAGE;
 }
 
 int
@@ -45,6 +71,8 @@ main(int argc, char **argv)
 		print_help(stdout);
 		return 0;
 	}
+	if (strcmp(argv[1], "--man") == 0)
+		return print_man();
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("eectl %s\n", EE_VERSION);
 		return 0;

@@ -11,4 +11,7 @@ int cmd_explain(int argc, char **argv);
 int cmd_quote(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 
+/* What `eectl COMMAND --help` prints. */
+extern const char usage_explain[], usage_quote[], usage_verify[];
+
 #endif

@@ -52,12 +52,22 @@ print_markdown(void)
 		print_row((enum reason)i);
 }
 
+const char usage_explain[] =
+    "Usage: eectl explain REASON\n"
+    "       eectl explain --all [--markdown]\n"
+    "\n"
+    "Say what a reason means and what to do about it. REASON may have its\n"
+    "argument behind it: measurement_mismatch:mrtd.\n"
+    "\n"
+    "  --all         every reason\n"
+    "  --markdown    as docs/reasons.md\n"
+    "\n"
+    "Exit status: 0 explained, 1 wrong call or no such reason.\n";
+
 static int
 usage(FILE *f, int rc)
 {
-	fputs("usage: eectl explain REASON\n"
-	      "       eectl explain --all [--markdown]\n",
-	    f);
+	fputs(usage_explain, f);
 	return rc;
 }
 

@@ -9,7 +9,7 @@
 #include "programs/eectl.h"
 #include "programs/eectl_io.h"
 
-static const char usage[] =
+const char usage_quote[] =
     "Usage: eectl quote [-o json] FILE\n"
     "\n"
     "Show every field of a quote without verifying anything. FILE is the quote in\n"
@@ -239,7 +239,7 @@ cmd_quote(int argc, char **argv)
 
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--help") == 0) {
-			fputs(usage, stdout);
+			fputs(usage_quote, stdout);
 			return 0;
 		}
 		if (strcmp(argv[i], "-o") == 0 && i + 1 < argc
@@ -249,12 +249,12 @@ cmd_quote(int argc, char **argv)
 		} else if ((argv[i][0] != '-' || argv[i][1] == '\0') && !path) {
 			path = argv[i];
 		} else {
-			fputs(usage, stderr);
+			fputs(usage_quote, stderr);
 			return EECTL_USAGE;
 		}
 	}
 	if (!path) {
-		fputs(usage, stderr);
+		fputs(usage_quote, stderr);
 		return EECTL_USAGE;
 	}
 	if (!eectl_read_quote(path, &bytes))

@@ -12,7 +12,7 @@
 #include "programs/eectl_io.h"
 #include "programs/eectl_report.h"
 
-static const char usage[] =
+const char usage_verify[] =
     "Usage: eectl verify --quote FILE --collateral FILE [OPTION]...\n"
     "\n"
     "Verify a DCAP quote away from its platform, without network.\n"
@@ -356,7 +356,7 @@ cmd_verify(int argc, char **argv)
 
 	for (int i = 1; i < argc; i++)
 		if (strcmp(argv[i], "--help") == 0) {
-			fputs(usage, stdout);
+			fputs(usage_verify, stdout);
 			return 0;
 		}
 	if (!parse_flags(&o, argc, argv) || !check_options(&o)) {
