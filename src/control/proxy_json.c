@@ -84,7 +84,7 @@ on_body(void *ctx, struct span data)
 }
 
 static void
-on_end(void *ctx)
+on_end(void *ctx, const struct fields *trailers)
 {
 	struct call *call = ctx;
 
@@ -118,10 +118,11 @@ on_credit(void *ctx, size_t n)
 	if (piece.n)
 		exchange_body(call->x, piece);
 	if (call->body_done && call->x)
-		exchange_end(call->x);
+		exchange_end(call->x, NULL);
 }
 
-static const struct exchange_events events = {on_head, on_body, on_end, on_reset, on_credit};
+static const struct exchange_events events = {
+    .head = on_head, .body = on_body, .end = on_end, .reset = on_reset, .credit = on_credit};
 
 static bool
 bad(struct err *e, const char *what)

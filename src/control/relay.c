@@ -28,9 +28,9 @@ relay_body(struct exchange *x, struct span data)
 }
 
 static void
-relay_end(struct exchange *x)
+relay_end(struct exchange *x, const struct fields *trailers)
 {
-	exchange_end(((struct relay *)x)->inner);
+	exchange_end(((struct relay *)x)->inner, trailers);
 }
 
 static void
@@ -86,14 +86,23 @@ on_body(void *ctx, struct span data)
 }
 
 static void
-on_end(void *ctx)
+on_interim(void *ctx, int status, const struct fields *fields)
+{
+	struct relay *r = ctx;
+
+	if (r->x.events->interim)
+		r->x.events->interim(r->x.ctx, status, fields);
+}
+
+static void
+on_end(void *ctx, const struct fields *trailers)
 {
 	struct relay *r = ctx;
 	const struct exchange_events *events = r->x.events;
 	void *asker = r->x.ctx;
 
 	relay_free(r);
-	events->end(asker);
+	events->end(asker, trailers);
 }
 
 static void
@@ -104,7 +113,12 @@ on_credit(void *ctx, size_t n)
 	r->x.events->credit(r->x.ctx, n);
 }
 
-static const struct exchange_events relay_events = {on_head, on_body, on_end, on_reset, on_credit};
+static const struct exchange_events relay_events = {.head = on_head,
+    .interim = on_interim,
+    .body = on_body,
+    .end = on_end,
+    .reset = on_reset,
+    .credit = on_credit};
 
 static void
 on_overdue(void *ctx)

@@ -95,7 +95,7 @@ on_body(struct exchange *x, struct span data)
 }
 
 static void
-on_end(struct exchange *x)
+on_end(struct exchange *x, const struct fields *trailers)
 {
 	http_exchange_end(((struct carried *)x)->http);
 }
@@ -178,7 +178,7 @@ on_answer_end(struct http_exchange *h, void *ctx)
 	if (c->over)
 		return;
 	c->over = true;
-	c->x.events->end(c->x.ctx);
+	c->x.events->end(c->x.ctx, NULL);
 }
 
 static void
@@ -266,7 +266,8 @@ upstream_open(void *ctx, struct span app, const struct exchange_request *rq,
 		err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "exchange");
 		return NULL;
 	}
-	c->x = (struct exchange){&ops, events, events_ctx, SEND_AHEAD};
+	c->x = (struct exchange){
+	    .ops = &ops, .events = events, .ctx = events_ctx, .send_credit = SEND_AHEAD};
 	buf_init(&target, 2 * LIMIT_HEAD);
 	buf_add(&target, buf_span(&u->prefix));
 	buf_add_str(&target, "/v1/forward/");

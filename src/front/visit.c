@@ -133,7 +133,7 @@ on_answer_body(void *ctx, struct span data)
 }
 
 static void
-on_answer_end(void *ctx)
+on_answer_end(void *ctx, const struct fields *trailers)
 {
 	struct visit *v = ctx;
 
@@ -168,7 +168,7 @@ send_held(struct visit *v)
 	if (!v->x || v->held.n)
 		return;
 	if (v->body_over)
-		exchange_end(v->x);
+		exchange_end(v->x, NULL);
 	else
 		http_req_resume(v->r);
 }
@@ -183,8 +183,11 @@ on_credit(void *ctx, size_t n)
 		send_held(v);
 }
 
-static const struct exchange_events events = {
-    on_head, on_answer_body, on_answer_end, on_answer_reset, on_credit};
+static const struct exchange_events events = {.head = on_head,
+    .body = on_answer_body,
+    .end = on_answer_end,
+    .reset = on_answer_reset,
+    .credit = on_credit};
 
 static void
 on_request_body(struct http_req *r, struct span piece, void *ctx)
@@ -213,7 +216,7 @@ on_request_end(struct http_req *r, void *ctx)
 		return;
 	v->body_over = true;
 	if (v->x && !v->held.n)
-		exchange_end(v->x);
+		exchange_end(v->x, NULL);
 }
 
 static void

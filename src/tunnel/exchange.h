@@ -19,6 +19,11 @@ struct exchange_request {
 	struct span method, target;
 	const struct fields *fields;
 	bool has_body; /* false: there will be no body and no exchange_end is due */
+	/* A WebSocket (RFC 6455 by way of RFC 8441): has_body is set; once the answer's head says
+	 * 200, bodies are the connection's bytes, both ways, until either side ends or resets. */
+	bool upgrade;
+	/* The visitor waits for 100 before it sends the body (RFC 9110 section 10.1.1). */
+	bool expect_continue;
 	uint64_t timeout_ms; /* until the answer's head; the carrier resets with PROXY_TIMEOUT */
 	uint64_t body_length; /* where it is known beforehand, else 0 */
 };
@@ -30,10 +35,13 @@ struct exchange_events {
 	 * Content-Length among them is right: the length of the body that follows (of an answer
 	 * to HEAD, and of 304, that of the body there would be). */
 	void (*head)(void *ctx, int status, const struct fields *fields);
+	/* An interim head (100, 103), before the answer's own. May be NULL: dropped. */
+	void (*interim)(void *ctx, int status, const struct fields *fields);
 	/* A run of the answer's body; counts against the credit granted. */
 	void (*body)(void *ctx, struct span data);
-	/* The answer is whole. */
-	void (*end)(void *ctx);
+	/* The answer is whole. trailers: fields that came behind the body, borrowed for the call;
+	 * NULL where there are none. */
+	void (*end)(void *ctx, const struct fields *trailers);
 	/* No answer, or no more of it. */
 	void (*reset)(void *ctx, const struct err *why);
 	/* The asker may send n more bytes of the request's body. */
@@ -43,7 +51,7 @@ struct exchange_events {
 /* What a carrier implements. */
 struct exchange_ops {
 	void (*body)(struct exchange *x, struct span data);
-	void (*end)(struct exchange *x);
+	void (*end)(struct exchange *x, const struct fields *trailers);
 	void (*reset)(struct exchange *x);
 	void (*credit)(struct exchange *x, size_t n);
 };
@@ -54,6 +62,9 @@ struct exchange {
 	const struct exchange_events *events;
 	void *ctx; /* of the events */
 	size_t send_credit; /* bytes of the request's body that may be sent right after open */
+	/* With expect_continue: the expectation goes on to the backend, so send none of the body
+	 * before `interim` said 100, or `head` came. Else it may be sent right after open. */
+	bool waits;
 };
 
 /* Send a run of the request's body, within the credit that was granted. */
@@ -63,11 +74,11 @@ exchange_body(struct exchange *x, struct span data)
 	x->ops->body(x, data);
 }
 
-/* The request's body is whole. */
+/* The request's body is whole. trailers: fields behind it, borrowed for the call; or NULL. */
 static inline void
-exchange_end(struct exchange *x)
+exchange_end(struct exchange *x, const struct fields *trailers)
 {
-	x->ops->end(x);
+	x->ops->end(x, trailers);
 }
 
 /* The asker went away: no more events come and the exchange is gone. */

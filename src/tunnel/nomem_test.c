@@ -42,7 +42,7 @@ on_body(void *ctx, struct span data)
 }
 
 static void
-on_end(void *ctx)
+on_end(void *ctx, const struct fields *trailers)
 {
 	struct world *w = ctx;
 
@@ -65,7 +65,8 @@ on_credit(void *ctx, size_t n)
 	(void)n;
 }
 
-static const struct exchange_events events = {on_head, on_body, on_end, on_reset, on_credit};
+static const struct exchange_events events = {
+    .head = on_head, .body = on_body, .end = on_end, .reset = on_reset, .credit = on_credit};
 
 /* The agent's side: what was sent is read, and answered into `out`. */
 static bool
@@ -123,7 +124,7 @@ exchange_on(struct v1 *v, struct world *w, struct buf *out, struct err *e)
 	exchange_credit(x, 100);
 	exchange_body(x, span_str("hello"));
 	if (!w->resets)
-		exchange_end(x);
+		exchange_end(x, NULL);
 	if (w->resets) {
 		*e = w->why;
 		return false;

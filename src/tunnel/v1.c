@@ -157,7 +157,7 @@ on_body(struct exchange *x, struct span data)
 }
 
 static void
-on_end(struct exchange *x)
+on_end(struct exchange *x, const struct fields *trailers)
 {
 	struct pending *p = (struct pending *)x;
 	struct err e = {0};
@@ -203,7 +203,7 @@ pump(struct pending *p)
 	bool dead = p->dead;
 	pending_free(p);
 	if (!dead)
-		events->end(ctx);
+		events->end(ctx, NULL);
 }
 
 static void
@@ -235,7 +235,8 @@ v1_open(struct v1 *v, const struct exchange_request *rq, const struct exchange_e
 	}
 	/* One byte more than fits: so a body that is too big says so, instead of waiting for credit
 	 * that never comes. */
-	p->x = (struct exchange){&ops, events, ctx, LIMIT_V1_BODY + 1};
+	p->x = (struct exchange){
+	    .ops = &ops, .events = events, .ctx = ctx, .send_credit = LIMIT_V1_BODY + 1};
 	p->v = v;
 	p->timeout_ms = rq->timeout_ms;
 	p->is_head = span_is(rq->method, "HEAD");

@@ -47,7 +47,7 @@ on_body(void *ctx, struct span data)
 }
 
 static void
-on_end(void *ctx)
+on_end(void *ctx, const struct fields *trailers)
 {
 	struct seen *s = ctx;
 
@@ -69,7 +69,8 @@ on_credit(void *ctx, size_t n)
 	(void)n;
 }
 
-static const struct exchange_events events = {on_head, on_body, on_end, on_reset, on_credit};
+static const struct exchange_events events = {
+    .head = on_head, .body = on_body, .end = on_end, .reset = on_reset, .credit = on_credit};
 
 static struct v1 *
 setup(struct seen *s)
@@ -134,7 +135,7 @@ carries_a_request(void **state)
 	assert_int_equal(s.sent.n, 0);
 	exchange_body(s.x, span_str("hel"));
 	exchange_body(s.x, span_str("lo"));
-	exchange_end(s.x);
+	exchange_end(s.x, NULL);
 	assert_true(span_is(buf_span(&s.sent),
 	    "{\"type\":\"proxy_request\",\"request_id\":\"r1\",\"method\":\"POST\","
 	    "\"path\":\"/x?y\",\"headers\":{\"Host\":\"a\"},\"body_b64\":\"aGVsbG8=\"}"));
@@ -224,7 +225,7 @@ keeps_time(void **state)
 	/* With a body the clock starts once the request was whole. */
 	open_request(&s, v, "PUT", true);
 	v1_tick(v, 60000);
-	exchange_end(s.x);
+	exchange_end(s.x, NULL);
 	v1_tick(v, 60000);
 	v1_tick(v, 60999);
 	assert_int_equal(s.told.n, 0);
@@ -262,7 +263,7 @@ bounds_bodies(void **state)
 	open_request(&s, v, "PUT", true);
 	exchange_body(s.x, span_of(big, LIMIT_V1_BODY));
 	assert_int_equal(s.told.n, 0);
-	exchange_end(s.x);
+	exchange_end(s.x, NULL);
 	assert_true(s.sent.n > LIMIT_V1_BODY);
 	open_request(&s, v, "PUT", true);
 	exchange_body(s.x, span_of(big, LIMIT_V1_BODY));
