@@ -22,10 +22,15 @@ TcbStatus.prototype.merge = function (other) {
 function read(c) {
 	return {
 		quote: fs.readFileSync(c.quote),
-		collateral: JSON.parse(fs.readFileSync(c.collateral, "utf8")),
+		collateral: fs.readFileSync(c.collateral, "utf8"),
 		at: c.at,
 		verifier: c.root ? QuoteVerifier.newWithRootCa(fs.readFileSync(c.root)) : QuoteVerifier.newProd(),
 	};
+}
+
+// It takes collateral as an object; what its user cannot read as JSON is refused as well.
+function parsed(c) {
+	return { ...c, collateral: JSON.parse(c.collateral) };
 }
 
 function verify(c) {
@@ -39,7 +44,7 @@ function judge(line) {
 	const begin = process.hrtime.bigint();
 	evaluated = null;
 	try {
-		verify(c);
+		verify(parsed(c));
 	} catch (e) {
 		const messages = [];
 		for (let cause = e; cause; cause = cause.cause)
@@ -56,7 +61,7 @@ function judge(line) {
 }
 
 function time(n, quote, collateral, at, root) {
-	const c = read({ quote, collateral, at: Number(at), root });
+	const c = parsed(read({ quote, collateral, at: Number(at), root }));
 	const { status } = verify(c);
 	for (let i = 0; i < Math.max(20, n / 5); i++)
 		verify(c);

@@ -16,7 +16,7 @@ from typing import NamedTuple
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 sys.dont_write_bytecode = True
-from vectors import EECTL, ENV, EXPECTED, VECTORS, mutate, read_meta, recorded  # noqa: E402
+from vectors import EXPECTED, MINTED, MINTED_ROOT, VECTORS, mint, mutate, read_meta, recorded, verify  # noqa: E402
 
 GROUPS = ("genuine", "mutated", "synthetic", "generated")
 
@@ -55,17 +55,6 @@ def mutated(where):
         yield Case(f"mutated/{m['id']}", folder / "q", folder / "c", m["verification_time"], None)
 
 
-def generate(where):
-    """The cases that ee-sim makes; none where it has no such command."""
-    done = subprocess.run([EECTL.with_name("ee-sim"), "vectors", where], env=ENV,
-                          capture_output=True, text=True, timeout=120)
-    if done.returncode == 2 and "no such flag" in done.stderr:
-        return []
-    if done.returncode != 0:
-        sys.exit(f"ee-sim vectors: {done.stderr}")
-    return folders("generated", where, where / "root_ca.der")
-
-
 def gather(where):
     """All cases; says what is skipped."""
     cases = []
@@ -76,19 +65,13 @@ def gather(where):
         cases += folders("synthetic", VECTORS / "synthetic", VECTORS / "synthetic" / "root_ca.der")
     else:
         print("no vectors: set EE_VECTORS;", ", ".join(f"{EXPECTED[g]} {g}" for g in GROUPS[:3]), "cases skipped")
-    generated = generate(where / "generated")
-    if not generated:
-        print("ee-sim makes no vectors: its cases are skipped")
-    return cases + generated
+    mint()
+    return cases + folders("generated", MINTED, MINTED_ROOT)
 
 
 def judge_ours(c):
     root = ["--root-ca", c.root] if c.root else []
-    done = subprocess.run([EECTL, "verify", "--quote", c.quote, "--collateral", c.collateral, "--at", str(c.at),
-                           "--accept", "any", "--json", *root], env=ENV, capture_output=True, text=True, timeout=60)
-    if done.returncode not in (0, 2, 3, 4, 5, 6):
-        sys.exit(f"{c.name}: eectl verify exits with {done.returncode}: {done.stderr}")
-    a = json.loads(done.stdout)
+    _, a = verify(c.quote, c.collateral, c.at, "--accept", "any", *root)
     return Verdict(a["accepted"], a.get("status"), frozenset(a.get("advisory_ids", ())), a["reason"])
 
 
