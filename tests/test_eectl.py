@@ -65,6 +65,19 @@ def test_what_was_not_compared_is_said():
     assert "Not compared with anything (--expect): tee_tcb_svn mrsignerseam" in out and "as expected" in out
 
 
+def test_nothing_is_called_expected_that_was_not_found_so():
+    register = answer("ok-tdx4")[1]["registers"]["mrseam"]
+    wrong = ("1" if register[0] == "0" else "0") + register[1:]
+    for flags in (["--explain"], []):
+        code, out, _ = run("ok-tdx4", *flags, "--expect", f"mrseam={wrong}", f"mrtd={register}")
+        assert code == 6 and "  as expected" not in out and out.count("  differs from what was expected") == 1
+    # Refused before anything was compared.
+    code, got = answer("status-tdx-OOD-modUTD-qeUTD", "--expect", f"mrseam={register}")
+    assert code == 5 and "mrseam" in got["not_compared"] and got["expectations_checked"] == 0
+    _, out, _ = run("status-tdx-OOD-modUTD-qeUTD", "--expect", f"mrseam={register}")
+    assert "  as expected" not in out and "Not compared with anything (--expect): tee_tcb_svn mrseam" in out
+
+
 # -- policies --
 
 @pytest.mark.parametrize("case,flags,code,reason", [

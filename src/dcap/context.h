@@ -1,9 +1,8 @@
 /* context.h - the trusted root, and what need not be computed twice: signatures that hold, by the
- * digest of key, message and signature, and PCK chains, by the digest of their bytes; and the few upper parts of chains, by
- * the bytes themselves. All of it is are true
- * for ever, so nothing here expires: time, revocation, TCB and policy are judged outside. Owns the
- * table, the engines that no thread uses, and the lock around both. Made and freed through
- * eedcap.h. */
+ * digest of key, message and signature; PCK chains, by the digest of their bytes; and the few upper
+ * parts of chains, by the bytes themselves. All of it is true for ever, so nothing here expires:
+ * time, revocation, TCB and policy are judged outside. Owns the tables, the engines that no thread
+ * uses, and the lock around them. Made and freed through eedcap.h. */
 #ifndef DCAP_CONTEXT_H
 #define DCAP_CONTEXT_H
 

@@ -33,13 +33,16 @@ report_expect_name(const char *expect)
 	return span_of(expect, strcspn(expect, "="));
 }
 
-static bool
-is_expected(const struct report *r, const char *name)
+/* What came of the expectations of one register: the worst, where there are several. */
+static enum expectation
+compared(const struct report *r, const char *name)
 {
+	enum expectation got = EXPECT_NOT_COMPARED;
+
 	for (size_t i = 0; i < r->n_expect; i++)
-		if (span_is(report_expect_name(r->expect[i]), name))
-			return true;
-	return false;
+		if (span_is(report_expect_name(r->expect[i]), name) && r->compared[i] > got)
+			got = r->compared[i];
+	return got;
 }
 
 static const char *
@@ -203,6 +206,16 @@ write_verdict(struct jw *w, const struct report *r)
 	write_checks(w, v);
 }
 
+static int64_t
+count_compared(const struct report *r)
+{
+	int64_t n = 0;
+
+	for (size_t i = 0; i < r->n_expect; i++)
+		n += r->compared[i] != EXPECT_NOT_COMPARED;
+	return n;
+}
+
 /* Which values of the quote were compared with what was expected, and which with nothing. */
 static void
 write_compared(struct jw *w, const struct report *r)
@@ -214,9 +227,9 @@ write_compared(struct jw *w, const struct report *r)
 
 	jw_array(w, "not_compared");
 	for (size_t i = 0; q && eedcap_quote_register_at(q, i, &reg, &p, &n); i++)
-		if (!is_expected(r, reg))
+		if (compared(r, reg) == EXPECT_NOT_COMPARED)
 			jw_str(w, NULL, reg);
-	if (q && !is_expected(r, "report_data"))
+	if (q && compared(r, "report_data") == EXPECT_NOT_COMPARED)
 		jw_str(w, NULL, "report_data");
 	jw_end_array(w);
 }
@@ -240,7 +253,7 @@ report_json(const struct report *r)
 	jw_str(&w, "detail", r->error.detail);
 	write_time(&w, "at", r->now_s);
 	jw_str(&w, "trust_root", r->custom_root ? "custom" : "intel");
-	jw_int(&w, "expectations_checked", r->accepted ? (int64_t)r->n_expect : 0);
+	jw_int(&w, "expectations_checked", count_compared(r));
 	write_compared(&w, r);
 	jw_end_object(&w);
 	ok = eectl_print_buf(&b);
@@ -300,21 +313,28 @@ print_tcb(const struct report *r)
 }
 
 static void
+print_register(const struct report *r, const char *name, struct span value)
+{
+	static const char *const words[] = {[EXPECT_NOT_COMPARED] = "",
+	    [EXPECT_EQUAL] = "  as expected",
+	    [EXPECT_DIFFERS] = "  differs from what was expected"};
+	char hex[2 * 64 + 1];
+
+	if (value.n <= 64)
+		printf("  %-18s %s%s\n", name, hex_encode(value, hex), words[compared(r, name)]);
+}
+
+static void
 print_registers(const struct report *r, const struct eedcap_quote *q)
 {
 	const char *reg;
 	const uint8_t *p;
-	char hex[2 * 64 + 1];
 	size_t n;
 
 	printf("Registers:\n");
 	for (size_t i = 0; eedcap_quote_register_at(q, i, &reg, &p, &n); i++)
-		if (n <= 64)
-			printf("  %-18s %s%s\n", reg, hex_encode(span_of(p, n), hex),
-			    is_expected(r, reg) ? "  as expected" : "");
-	printf("  %-18s %s%s\n", "report_data",
-	    hex_encode(span_of(eedcap_quote_report_data(q), 64), hex),
-	    is_expected(r, "report_data") ? "  as expected" : "");
+		print_register(r, reg, span_of(p, n));
+	print_register(r, "report_data", span_of(eedcap_quote_report_data(q), 64));
 }
 
 static void
@@ -326,9 +346,9 @@ print_unchecked(const struct report *r, const struct eedcap_quote *q)
 
 	printf("Not compared with anything (--expect):");
 	for (size_t i = 0; eedcap_quote_register_at(q, i, &reg, &p, &n); i++)
-		if (!is_expected(r, reg))
+		if (compared(r, reg) == EXPECT_NOT_COMPARED)
 			printf(" %s", reg);
-	printf("%s\n", is_expected(r, "report_data") ? "" : " report_data");
+	printf("%s\n", compared(r, "report_data") ? "" : " report_data");
 }
 
 static void

@@ -9,6 +9,9 @@
 
 #define EXPECT_MAX 32
 
+/* What came of an expectation. Those behind one that differs are not compared any more. */
+enum expectation { EXPECT_NOT_COMPARED, EXPECT_EQUAL, EXPECT_DIFFERS };
+
 /* What was demanded, and what came of it. */
 struct report {
 	struct eedcap_error error; /* reason "ok" where it was accepted */
@@ -16,7 +19,8 @@ struct report {
 	bool accepted;
 	bool custom_root, show_ppid;
 	int64_t now_s;
-	const char *expect[EXPECT_MAX]; /* NAME=HEX; all of them were compared where accepted */
+	const char *expect[EXPECT_MAX]; /* NAME=HEX */
+	enum expectation compared[EXPECT_MAX];
 	size_t n_expect;
 };
 

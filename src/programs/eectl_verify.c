@@ -277,8 +277,11 @@ meets_expectations(struct report *r, const struct eedcap_quote *q)
 		bool there = find(q, name, &p, &n);
 
 		if (there && n <= sizeof value && hex_decode(want, value, n)
-		    && memcmp(value, p, n) == 0)
+		    && memcmp(value, p, n) == 0) {
+			r->compared[i] = EXPECT_EQUAL;
 			continue;
+		}
+		r->compared[i] = EXPECT_DIFFERS;
 		r->error.kind = EEDCAP_POLICY;
 		snprintf(r->error.reason, sizeof r->error.reason, "%s",
 		    reason_token(REASON_MEASUREMENT_MISMATCH));
