@@ -188,8 +188,8 @@ open_http(struct control *c, struct err *e)
 	uint32_t n = descriptors();
 	struct http_server_opts o = {.listen = {.address = c->set->control_bind,
 					 .port = c->set->control_port,
-					 /* The rest is for fetches, the front and the database. */
-					 .max_streams = n - n / 4}};
+					 /* The rest is for fetches, visitors and the database. */
+					 .max_streams = n - n / 32}};
 
 	if (c->set->tls_cert) {
 		c->tls = tls_ctx_server(c->set->tls_cert, c->set->tls_key, e);

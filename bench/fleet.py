@@ -1,0 +1,72 @@
+"""Very many agents: what it costs ee-control to take them in, and what an idle one keeps of its memory."""
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import tempfile
+
+import harness
+import verify
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+FLEET = TOP / "build" / "bench" / "bench_fleet"
+SIGNATURES = 3  # of a platform never seen: PCK certificate, QE report, quote
+
+
+def cpu_s(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def rss_kib(pid):
+    return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1])
+
+
+def lines(p, last):
+    out = []
+    while not out or out[-1].split()[0] != last:
+        line = p.stdout.readline()
+        assert line, p.stderr.read()
+        out.append(line.strip())
+    return out
+
+
+def fleet(w, control, agents, at_once):
+    """Start the fleet; gives the process (its tunnels idle), seconds, medians of each tenth in ms."""
+    p = subprocess.Popen([FLEET, f"ws://127.0.0.1:{control.port}/v1/tunnel", w.dir / "sim" / "seed", harness.REPO, harness.TAG,
+                          str(agents), str(at_once)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    lines(p, "ready")
+    return p
+
+
+def measure(agents):
+    print(f"\n{agents} agents, each of a platform of its own, connect and attest; then they idle")
+    openssl = statistics.median(verify.openssl_us(1) for _ in range(3))
+    with tempfile.TemporaryDirectory(prefix="bench-") as where:
+        w = harness.World(where)
+        try:
+            w.vm("vm1")
+            w.publish(w.allowlist("vm1"))
+            control = w.control(EE_ADMISSION_RATE="1000000", EE_ATTEST_INTERVAL_SEC="604800", EE_LOG_LEVEL="warn",
+                                EE_ATTEST_DEADLINE_SEC="600")
+            p = fleet(w, control, agents, 64)
+            pid, before = control.proc.pid, cpu_s(control.proc.pid)
+            kib = rss_kib(pid)
+            p.stdin.write("\n")
+            p.stdin.flush()
+            rows = lines(p, "idle")
+            spent = cpu_s(pid) - before
+            seconds = float(rows[0].split()[2])
+            tenths = [int(r.split()[2]) for r in rows[1:-1]]
+            kept = (rss_kib(pid) - kib) * 1024 / agents
+            share = agents * SIGNATURES * openssl / 1e6 / spent
+            print("| what | value |\n|---|---|")
+            print(f"| admitted a second | {agents / seconds:.0f} |")
+            print(f"| ee-control's CPU for one | {spent / agents * 1e6:.0f} us |")
+            print(f"| of it {SIGNATURES} signatures, by openssl speed ({openssl:.1f} us each) | {share:.2f} |")
+            print(f"| first and last tenth, dialling to admission | {tenths[0]} ms, {tenths[-1]} ms |")
+            print(f"| memory of an idle tunnel in ee-control | {kept:.0f} bytes |")
+            p.communicate("\n", timeout=60)
+        finally:
+            w.close()
