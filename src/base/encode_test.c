@@ -2,6 +2,7 @@
 #include "base/hex.h"
 #include "base/rd.h"
 #include "base/test.h"
+#include "base/utf8.h"
 
 static void
 hex_round_trip_and_refusals(void **state)
@@ -41,6 +42,55 @@ base64_has_one_spelling(void **state)
 		assert_false(base64_decode(span_str(bad[i]), &b));
 	}
 	buf_fini(&b);
+}
+
+/* The decoder takes groups at a time: each place of each group must refuse what is foreign. */
+static void
+base64_judges_every_place(void **state)
+{
+	char text[] = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo+/w==";
+	struct buf b;
+
+	buf_init(&b, 100);
+	for (size_t at = 0; at < sizeof text - 3; at++) {
+		char kept = text[at];
+
+		for (int c = 1; c < 256; c++) {
+			bool last = at == sizeof text - 4; /* must end in four zero bits */
+			bool abc = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z')
+				   || (c >= '0' && c <= '9') || c == '+' || c == '/';
+
+			text[at] = (char)c;
+			buf_clear(&b);
+			if (last)
+				abc = strchr("AQgw", c) != NULL;
+			assert_int_equal(base64_decode(span_str(text), &b), abc);
+		}
+		text[at] = kept;
+	}
+	buf_fini(&b);
+}
+
+/* Whole words are passed over at once: a foreign byte must show wherever it stands in one. */
+static void
+utf8_judges_every_place(void **state)
+{
+	uint8_t text[20];
+
+	for (size_t at = 0; at < sizeof text; at++)
+		for (unsigned c = 0; c < 256; c++) {
+			memset(text, 'a', sizeof text);
+			text[at] = (uint8_t)c;
+			assert_int_equal(utf8_valid(span_of(text, sizeof text)), c < 0x80);
+			assert_int_equal(utf8_ascii_run(span_of(text, sizeof text)),
+			    c < 0x80 ? sizeof text : at);
+			if (at + 1 == sizeof text)
+				continue;
+			text[at + 1] = 0x80;
+			assert_int_equal(
+			    utf8_valid(span_of(text, sizeof text)), c >= 0xc2 && c <= 0xdf);
+		}
+	assert_true(utf8_valid(span_of(NULL, 0)));
 }
 
 static void
@@ -89,6 +139,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(hex_round_trip_and_refusals),
 	    cmocka_unit_test(base64_has_one_spelling),
+	    cmocka_unit_test(base64_judges_every_place),
+	    cmocka_unit_test(utf8_judges_every_place),
 	    cmocka_unit_test(buffer_keeps_its_maximum),
 	    cmocka_unit_test(reader_is_sticky),
 	};

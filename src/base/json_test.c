@@ -79,6 +79,26 @@ static const char SAMPLE[] =
     "{\"type\":\"attest_response\",\"n\":-12,\"f\":1.50e2,\"m\":{\"sealed\":true,\"x\":[null,false,"
     "{\"y\":\"\\u00e9\xc3\xa9\\ud83d\\ude00\"}]},\"e\":[],\"k\\u0065y\":\"v\"}";
 
+/* Strings are passed over a word at a time: what ends or spoils one must show in every place. */
+static void
+strings_are_judged_in_every_place(void **state)
+{
+	for (size_t at = 1; at < 20; at++)
+		for (unsigned c = 0; c < 256; c++) {
+			uint8_t text[21];
+			struct err e = {0};
+
+			memset(text, 'a', sizeof text);
+			text[0] = text[sizeof text - 1] = '"';
+			text[at] = (uint8_t)c;
+			if (c == '\\') /* before the end it takes the quote with it */
+				text[at + 1] = at + 1 == sizeof text - 1 ? '"' : 'n';
+			assert_int_equal(parses(text, sizeof text, &e),
+			    c >= 0x20 && c < 0x80 && c != '"'
+				&& (c != '\\' || at + 1 < sizeof text - 1));
+		}
+}
+
 static void
 every_prefix_is_refused(void **state)
 {
@@ -254,6 +274,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(takes_what_the_grammar_allows),
 	    cmocka_unit_test(refuses_everything_else),
+	    cmocka_unit_test(strings_are_judged_in_every_place),
 	    cmocka_unit_test(every_prefix_is_refused),
 	    cmocka_unit_test(every_flip_is_answered),
 	    cmocka_unit_test(spans_are_the_received_bytes),

@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include "base/swar.h"
+
 /* RFC 3629 section 4, one row a line of its grammar: lead bytes, then the second byte's range.
  * The ranges of the second byte keep out overlong forms, surrogates and what is above 10FFFF. */
 static const struct {
@@ -35,10 +37,22 @@ utf8_len(struct span s)
 	return 0;
 }
 
+size_t
+utf8_ascii_run(struct span s)
+{
+	size_t i = 0;
+
+	while (s.n - i >= 8 && swar_ascii(swar_load(s.p + i)))
+		i += 8;
+	while (i < s.n && s.p[i] < 0x80)
+		i++;
+	return i;
+}
+
 bool
 utf8_valid(struct span s)
 {
-	for (size_t i = 0; i < s.n;) {
+	for (size_t i = utf8_ascii_run(s); i < s.n; i += utf8_ascii_run(span_from(s, i))) {
 		size_t n = utf8_len(span_from(s, i));
 
 		if (n == 0)

@@ -7,6 +7,9 @@
 /* Length (1..4) of the well-formed sequence at the start of s; 0 when there is none. */
 size_t utf8_len(struct span s);
 
+/* How many bytes at the start of s are ASCII. */
+size_t utf8_ascii_run(struct span s);
+
 /* Say whether all of s is well-formed. */
 bool utf8_valid(struct span s);
 

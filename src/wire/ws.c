@@ -1,6 +1,8 @@
 #include "wire/ws.h"
 
 #include "base/base64.h"
+#include "base/swar.h"
+#include "base/utf8.h"
 #include <openssl/evp.h>
 
 void
@@ -57,6 +59,10 @@ static bool
 utf8_feed(struct ws_decoder *d, struct span s)
 {
 	for (size_t i = 0; i < s.n; i++) {
+		if (!d->utf8_need)
+			i += utf8_ascii_run(span_from(s, i));
+		if (i == s.n)
+			break;
 		uint8_t c = s.p[i];
 
 		if (d->utf8_need) {
@@ -188,13 +194,30 @@ feed_head(struct ws_decoder *d, const uint8_t *in, size_t n, size_t *used, struc
 
 /* -- payload -- */
 
+/* Mask or unmask (section 5.3) n bytes of `from` into `to`, which may be the same place; `at` says
+ * how much of the frame's payload stood before them. */
+static void
+apply_mask(uint8_t *to, const uint8_t *from, size_t n, const uint8_t mask[static 4], unsigned at)
+{
+	uint8_t turned[8];
+	uint64_t word;
+	size_t i = 0;
+
+	for (unsigned k = 0; k < 8; k++)
+		turned[k] = mask[(at + k) & 3];
+	word = swar_load(turned);
+	for (; n - i >= 8; i += 8)
+		swar_store(to + i, swar_load(from + i) ^ word);
+	for (; i < n; i++)
+		to[i] = from[i] ^ turned[i & 7];
+}
+
 static void
 unmask(struct ws_decoder *d, uint8_t *p, size_t n)
 {
 	if (d->role != WS_SERVER)
 		return;
-	for (size_t i = 0; i < n; i++)
-		p[i] ^= d->mask[(d->mask_at + i) & 3];
+	apply_mask(p, p, n, d->mask, d->mask_at);
 	d->mask_at = (uint8_t)((d->mask_at + n) & 3);
 }
 
@@ -309,8 +332,10 @@ ws_encode(struct buf *out, enum ws_opcode op, bool fin, struct span payload, con
 	p = payload.n ? buf_grow(out, payload.n) : NULL;
 	if (!p)
 		return;
-	for (size_t i = 0; i < payload.n; i++)
-		p[i] = mask ? payload.p[i] ^ mask[i & 3] : payload.p[i];
+	if (mask)
+		apply_mask(p, payload.p, payload.n, mask, 0);
+	else
+		memcpy(p, payload.p, payload.n);
 	buf_grow_commit(out, payload.n);
 }
 

@@ -79,6 +79,38 @@ speaks_with_itself(void **state)
 	buf_fini(&said);
 }
 
+/* The mask goes on by words: it must fit however a payload is cut. */
+static void
+masks_at_every_cut(void **state)
+{
+	static const uint8_t mask[4] = {0x37, 0xfa, 0x21, 0x3d};
+	uint8_t text[43];
+	struct buf out, said;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof text; i++)
+		text[i] = (uint8_t)(i * 37 + 11);
+	buf_init(&out, 100);
+	buf_init(&said, 100);
+	for (size_t n = 0; n <= sizeof text; n++) {
+		buf_clear(&out);
+		ws_encode(&out, WS_BINARY, true, span_of(text, n), mask);
+		assert_int_equal(out.n, 6 + n);
+		for (size_t i = 0; i < n; i++)
+			assert_int_equal(out.p[6 + i], text[i] ^ mask[i % 4]);
+		for (size_t piece = 1; piece <= out.n; piece++) {
+			assert_int_equal(
+			    run(WS_SERVER, 100, out.p, out.n, piece, &said, &e), STEP_DONE);
+			assert_int_equal(said.n, n + 1);
+			if (n)
+				assert_memory_equal(said.p, text, n);
+		}
+	}
+	buf_fini(&out);
+	buf_fini(&said);
+}
+
 #define BYTES(s) s, sizeof(s) - 1
 
 static void
@@ -203,6 +235,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(speaks_with_itself),
+	    cmocka_unit_test(masks_at_every_cut),
 	    cmocka_unit_test(refuses_illegal_frames),
 	    cmocka_unit_test(sums_fragments),
 	    cmocka_unit_test(makes_the_handshake),
