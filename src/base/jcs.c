@@ -35,14 +35,14 @@ json_write_string(struct buf *out, struct span s)
 			i += n;
 			continue;
 		}
-		buf_add(out, span_of(s.p + start, i - start));
+		buf_add(out, span_between(s, start, i));
 		if (n == 0)
 			buf_add_str(out, "\xef\xbf\xbd");
 		else
 			add_escape(out, c);
 		start = ++i;
 	}
-	buf_add(out, span_of(s.p + start, i - start));
+	buf_add(out, span_between(s, start, i));
 	buf_add_u8(out, '"');
 }
 

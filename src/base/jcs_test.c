@@ -98,6 +98,17 @@ a_full_buffer_is_no_success(void **state)
 }
 
 static void
+nothing_is_written_as_an_empty_string(void **state)
+{
+	struct buf b;
+
+	buf_init(&b, 10);
+	json_write_string(&b, span_of(NULL, 0));
+	assert_string_equal(buf_cstr(&b), "\"\"");
+	buf_fini(&b);
+}
+
+static void
 the_writer_puts_commas_in_their_places(void **state)
 {
 	struct buf b;
@@ -133,6 +144,7 @@ main(void)
 	    cmocka_unit_test(refuses_what_is_outside_the_profile),
 	    cmocka_unit_test(members_are_counted),
 	    cmocka_unit_test(a_full_buffer_is_no_success),
+	    cmocka_unit_test(nothing_is_written_as_an_empty_string),
 	    cmocka_unit_test(the_writer_puts_commas_in_their_places),
 	};
 

@@ -100,7 +100,7 @@ scan_string(struct parser *p, struct span *text, bool *escaped)
 		size_t n;
 
 		if (c == '"') {
-			*text = span_of(p->s.p + start, p->i - start);
+			*text = span_between(p->s, start, p->i);
 			p->i++;
 			return true;
 		}
@@ -154,7 +154,7 @@ scan_number(struct parser *p, struct span *text)
 		if (!scan_digits(p))
 			return false;
 	}
-	*text = span_of(p->s.p + start, p->i - start);
+	*text = span_between(p->s, start, p->i);
 	return true;
 }
 
@@ -252,7 +252,7 @@ open_container(struct parser *p, enum json_type type)
 	n = add_node(p, type);
 	if (n == NULL)
 		return false;
-	n->text = span_of(p->s.p + p->i, 0);
+	n->text = span_first(span_from(p->s, p->i), 0);
 	n->next = p->open;
 	p->open = (uint32_t)(n - p->nodes);
 	p->depth++;

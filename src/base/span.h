@@ -102,6 +102,15 @@ span_from(struct span a, size_t from)
 	return from >= a.n ? span_of(a.p, 0) : span_of(a.p + from, a.n - from);
 }
 
+/* Give the bytes of a from offset `from` up to, without, offset `to`. */
+static inline struct span
+span_between(struct span a, size_t from, size_t to)
+{
+	struct span tail = span_from(a, from);
+
+	return span_of(tail.p, to <= from ? 0 : to - from < tail.n ? to - from : tail.n);
+}
+
 /* Give at most the first n bytes of a. */
 static inline struct span
 span_first(struct span a, size_t n)

@@ -69,7 +69,7 @@ pattern_matches(const char *pattern, struct span path, struct route_match *m)
 				j++;
 			if (j == start)
 				return false;
-			m->app = span_of(path.p + start, j - start);
+			m->app = span_between(path, start, j);
 			i += strlen("{app_name}");
 			continue;
 		}
@@ -168,7 +168,7 @@ write_parameters(struct jw *w, const struct route *r)
 	for (size_t i = 0; i <= q.n && q.n; i++) {
 		if (i < q.n && q.p[i] != ' ')
 			continue;
-		if (span_cstr(span_of(q.p + start, i - start), name, sizeof name))
+		if (span_cstr(span_between(q, start, i), name, sizeof name))
 			write_parameter(w, name, "query", false);
 		start = i + 1;
 	}

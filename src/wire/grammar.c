@@ -80,7 +80,7 @@ msg_tag_ok(struct span s)
 		if ((c == '.' && next == '.') || (c == '@' && next == '{'))
 			return false;
 		if (c == '/') {
-			if (!component_ok(span_of(s.p + at, i - at)))
+			if (!component_ok(span_between(s, at, i)))
 				return false;
 			at = i + 1;
 		}
