@@ -191,54 +191,75 @@ add_node(struct parser *p, enum json_type type)
 }
 
 static int
-compare_keys(const struct json_node *a, const struct json_node *b)
+compare_names(const void *pa, const void *pb)
 {
-	struct json_text ua = {.s = a->key}, ub = {.s = b->key};
+	const struct span *a = pa, *b = pb;
+	size_t n = a->n < b->n ? a->n : b->n;
+	int c = n ? memcmp(a->p, b->p, n) : 0;
 
-	if (!a->key_escaped && !b->key_escaped) {
-		size_t n = a->key.n < b->key.n ? a->key.n : b->key.n;
-		int c = n ? memcmp(a->key.p, b->key.p, n) : 0;
-
-		return c ? c : (a->key.n > b->key.n) - (a->key.n < b->key.n);
-	}
-	for (;;) {
-		int ca = json_text_next(&ua), cb = json_text_next(&ub);
-
-		if (ca != cb)
-			return ca < cb ? -1 : 1;
-		if (ca < 0)
-			return 0;
-	}
+	return c ? c : (a->n > b->n) - (a->n < b->n);
 }
 
-static int
-compare_key_pointers(const void *a, const void *b)
+/* Write the value of an escaped name to `to`, which has room for the name as it stands. */
+static struct span
+unescape(struct span name, uint8_t *to)
 {
-	return compare_keys(
-	    *(const struct json_node *const *)a, *(const struct json_node *const *)b);
+	struct json_text text = {.s = name};
+	size_t n = 0;
+	int c;
+
+	while ((c = json_text_next(&text)) >= 0)
+		to[n++] = (uint8_t)c;
+	return span_of(to, n);
 }
 
-/* Sorted, so that an object of 60,000 members costs no square. */
+/* Say whether two names are the same. Each is unescaped once and then they are sorted, so that an
+ * object of 60,000 members costs no square, however its names are written. */
+static bool
+names_repeat(const struct parser *p, const struct json_node *obj, struct span *names, uint8_t *room)
+{
+	size_t k = 0;
+
+	for (size_t i = (size_t)(obj - p->nodes) + 1; i < p->n; i = p->nodes[i].next) {
+		const struct json_node *member = &p->nodes[i];
+
+		names[k] = member->key;
+		if (member->key_escaped) {
+			names[k] = unescape(member->key, room);
+			room += names[k].n;
+		}
+		k++;
+	}
+	assert(k == obj->count);
+	qsort(names, k, sizeof *names, compare_names);
+	for (size_t i = 1; i < k; i++)
+		if (compare_names(&names[i - 1], &names[i]) == 0)
+			return true;
+	return false;
+}
+
 static bool
 find_dup(struct parser *p, struct json_node *obj)
 {
-	const struct json_node **members;
-	size_t i, k = 0, self = (size_t)(obj - p->nodes);
+	size_t escaped = 0;
+	struct span *names;
+	uint8_t *room;
+	bool ok;
 
 	if (obj->count < 2)
 		return true;
-	members = malloc(obj->count * sizeof *members);
-	if (members == NULL)
-		return err_set(p->e, ERR_NOMEM, REASON_NO_MEMORY, "%u names", obj->count);
-	for (i = self + 1; i < p->n; i = p->nodes[i].next)
-		members[k++] = &p->nodes[i];
-	assert(k == obj->count);
-	qsort(members, k, sizeof *members, compare_key_pointers);
-	for (i = 1; i < k; i++)
-		if (compare_keys(members[i - 1], members[i]) == 0)
-			obj->dup = true;
-	free(members);
-	return true;
+	for (size_t i = (size_t)(obj - p->nodes) + 1; i < p->n; i = p->nodes[i].next)
+		escaped += p->nodes[i].key_escaped ? p->nodes[i].key.n : 0;
+	names = malloc(obj->count * sizeof *names);
+	room = escaped ? malloc(escaped) : NULL;
+	ok = names && (room || !escaped);
+	if (ok)
+		obj->dup = names_repeat(p, obj, names, room);
+	else
+		err_set(p->e, ERR_NOMEM, REASON_NO_MEMORY, "%u names", obj->count);
+	free(room);
+	free(names);
+	return ok;
 }
 
 static bool
