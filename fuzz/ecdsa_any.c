@@ -52,6 +52,12 @@ ecdsa_is_point(struct ecdsa *ec, const uint8_t key[static EC_POINT_SIZE])
 }
 
 bool
+ecdsa_is_algorithm(struct span der)
+{
+	return der.n > 0;
+}
+
+bool
 ecdsa_read_der(struct span der, uint8_t sig[static 64])
 {
 	memset(sig, 1, 64);

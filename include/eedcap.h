@@ -14,10 +14,13 @@
  * uses the handle any more. What an accessor returns is borrowed and lives as long as the handle.
  *
  * Memory: nothing is allocated on the word of a length that was received. A quote is refused above
- * EEDCAP_QUOTE_MAX bytes, collateral above EEDCAP_COLLATERAL_MAX. For n bytes handed in, a
- * verification takes at most EEDCAP_VERIFY_MEMORY(n) while it runs, parsing collateral at most
- * EEDCAP_COLLATERAL_MEMORY(n); libcrypto's own objects, some 8 KiB for each thread that verifies,
- * come on top. Where memory runs out the call says EEDCAP_NO_MEMORY and leaves nothing behind.
+ * EEDCAP_QUOTE_MAX bytes, collateral above EEDCAP_COLLATERAL_MAX as JSON. A verification of a quote
+ * of n bytes takes at most EEDCAP_VERIFY_MEMORY(n) while it runs, parsing collateral of n bytes at
+ * most EEDCAP_COLLATERAL_MEMORY(n); libcrypto's own objects, some 8 KiB for each thread that
+ * verifies, come on top. Where memory runs out the call says EEDCAP_NO_MEMORY and leaves nothing
+ * behind.
+ *
+ * Errors: every `struct eedcap_error *` may be NULL, and says "ok" where nothing is wrong.
  *
  * A verdict proves nothing about what runs in the TEE until the caller has compared the
  * registers and the report data with what it expects. */
@@ -31,6 +34,12 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* The version of this header. Within 0.x a struct may grow with a new minor version, and the
+ * library's soname changes then. */
+#define EEDCAP_VERSION_MAJOR 0
+#define EEDCAP_VERSION_MINOR 1
+#define EEDCAP_VERSION_PATCH 0
 
 /* -- errors -- */
 
@@ -57,7 +66,7 @@ struct eedcap_error {
 #define EEDCAP_QUOTE_MAX      65536u
 #define EEDCAP_COLLATERAL_MAX 8388608u
 
-#define EEDCAP_VERIFY_MEMORY(n)     (16384u + 4u * (size_t)(n))
+#define EEDCAP_VERIFY_MEMORY(n)     (131072u + 4u * (size_t)(n))
 #define EEDCAP_COLLATERAL_MEMORY(n) (65536u + 128u * (size_t)(n))
 
 /* -- trusted root and context -- */
@@ -65,7 +74,8 @@ struct eedcap_error {
 #define EEDCAP_ROOT_KEY_SIZE 65
 
 /* Read the public key (uncompressed P-256 point) out of a self-signed root certificate, PEM or
- * DER, for eedcap_context_new. */
+ * DER, for eedcap_context_new. The certificate must have the profile of Intel's root (RFC 5280: key
+ * identifiers, key usage, basic constraints, a CRL distribution point). */
 bool eedcap_root_key(
     const void *cert, size_t n, uint8_t key[EEDCAP_ROOT_KEY_SIZE], struct eedcap_error *e);
 
@@ -79,7 +89,7 @@ struct eedcap_context;
 /* Make a context that remembers up to `platforms` platforms (0: none) and forgets the one unused for
  * longest. All that it remembers with, 56 KiB and some 1.4 KiB for each platform, is allocated here,
  * and touched as it fills. root_key NULL: the public key of Intel's SGX root. NULL, with *e set,
- * where there is no memory or the key is no point of the curve. */
+ * where there is no memory, the key is no point of the curve, or `platforms` is above 2^24. */
 struct eedcap_context *eedcap_context_new(
     const uint8_t *root_key, size_t platforms, struct eedcap_error *e);
 void eedcap_context_free(struct eedcap_context *ctx);
@@ -123,7 +133,8 @@ struct eedcap_quote *eedcap_quote_inspect(const void *quote, size_t n, struct ee
 /* Parse a quote and check everything that needs no collateral: PCK chain up to the root, the
  * chain's validity at now_s (seconds since 1970), QE report signature, attestation key binding,
  * quote signature. Revocation, TCB and policy stay unchecked, so this is no verdict: it tells
- * a stranger's bytes from those of an Intel platform before anything is fetched for them.
+ * a stranger's bytes from those of an Intel platform before anything is fetched for them. Quotes
+ * that hold no chain (certification data types 1 to 4) are refused here: eedcap_verify takes them.
  * eedcap_judge does the rest, and does not check again what this has checked. */
 struct eedcap_quote *eedcap_authenticate(
     struct eedcap_context *ctx, const void *quote, size_t n, int64_t now_s, struct eedcap_error *e);
@@ -141,7 +152,7 @@ const uint8_t *eedcap_quote_digest(const struct eedcap_quote *q); /* 32 bytes */
 /* Certification data type: 5 holds the PCK chain; 1 to 4 need it beside the collateral. */
 unsigned eedcap_quote_cert_type(const struct eedcap_quote *q);
 
-/* A register by its name; false where this quote has none of that name. TDX: mrtd, rtmr0 to
+/* A register by its name; false, with nothing written, where this quote has none of that name. TDX: mrtd, rtmr0 to
  * rtmr3, mrseam, mrsignerseam, seamattributes, tdattributes, xfam, mrconfigid, mrowner,
  * mrownerconfig, tee_tcb_svn, and from 1.5 on tee_tcb_svn2 and mrservicetd. SGX: mrenclave,
  * mrsigner, isvprodid, isvsvn, attributes, miscselect, cpusvn, configid, configsvn, isvextprodid,
@@ -149,7 +160,8 @@ unsigned eedcap_quote_cert_type(const struct eedcap_quote *q);
  * little-endian. */
 bool eedcap_quote_register(
     const struct eedcap_quote *q, const char *name, const uint8_t **p, size_t *n);
-/* The i-th register and its name, in the order of the quote; false past the last. */
+/* The i-th register and its name, in the order of the quote; false, with nothing written, past
+ * the last. */
 bool eedcap_quote_register_at(
     const struct eedcap_quote *q, size_t i, const char **name, const uint8_t **p, size_t *n);
 
@@ -185,7 +197,9 @@ struct eedcap_collateral_parts {
 
 /* Parse collateral and check all of it that does not depend on a quote or the time: chains up to
  * the context's root, signatures of both documents and of the root CRL, grammar. Verifications then
- * reuse the work. The handle does not hold on to the context. NULL, with *e set, on any failure. */
+ * reuse the work. The handle does not hold on to the context. NULL, with *e set, on any failure. A chain is refused
+ * above 32 KiB, a CRL above 1 MiB, a document above 2 MiB, the whole above EEDCAP_COLLATERAL_MAX as
+ * eedcap_collateral_write would write it. */
 struct eedcap_collateral *eedcap_collateral_from_parts(struct eedcap_context *ctx,
     const struct eedcap_collateral_parts *parts, struct eedcap_error *e);
 
@@ -245,7 +259,8 @@ enum eedcap_status eedcap_status_find(const char *name);
 #define EEDCAP_DENY_TRAILING           0x20u /* refuse bytes behind the quote */
 #define EEDCAP_ALLOW_EXPIRED           0x40u /* archives: judge although now_s lies outside a window */
 
-/* All zero, or NULL for the pointer: UpToDate alone, no debug, no undefined attribute. */
+/* All zero, or NULL for the pointer: UpToDate alone, no debug, no undefined attribute. A bit that has
+ * no meaning here makes the verdict EEDCAP_USAGE: it might have refused something. */
 struct eedcap_policy {
 	uint32_t accept; /* EEDCAP_ACCEPT bits; 0 means UpToDate alone */
 	uint32_t flags;
@@ -306,7 +321,8 @@ bool eedcap_verdict_level(const struct eedcap_verdict *v, enum eedcap_part part,
 const char *eedcap_verdict_level_advisory(
     const struct eedcap_verdict *v, enum eedcap_part part, size_t i);
 
-/* The lower of the documents' evaluation numbers, and the quote's and collateral's common window. */
+/* The lower of the documents' evaluation numbers, and the quote's and collateral's common window; 0
+ * where evaluation did not get there. */
 uint32_t eedcap_verdict_evaluation_number(const struct eedcap_verdict *v);
 int64_t eedcap_verdict_earliest_expiry(const struct eedcap_verdict *v);
 int64_t eedcap_verdict_latest_start(const struct eedcap_verdict *v);

@@ -3,10 +3,6 @@
 #include "dcap/der.h"
 #include "dcap/pem.h"
 
-/* ecdsa-with-SHA256 (RFC 5758 section 3.2: no parameters), the whole AlgorithmIdentifier. */
-static const uint8_t ecdsa_sha256[] = {
-    0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
-
 /* id-ecPublicKey on the named curve P-256: explicit parameters are refused (CVE-2020-0601). */
 static const uint8_t p256_key[] = {0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01,
     0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
@@ -170,7 +166,7 @@ read_tbs(struct cert *c, struct err *e)
 	c->subject = der_take_whole(&r, DER_SEQUENCE);
 	if (r.bad || !rd_end(&validity))
 		return malformed(e, "broken");
-	if (!span_eq(alg, span_of(ecdsa_sha256, sizeof ecdsa_sha256)))
+	if (!ecdsa_is_algorithm(alg))
 		return malformed(e, "not signed with ecdsa-with-SHA256");
 	if (c->serial.n > SERIAL_MAX)
 		return malformed(e, "serial number of more than 20 bytes");
@@ -195,7 +191,7 @@ cert_parse(struct cert *c, struct span der, struct err *e)
 	if (!rd_end(&r) || !rd_end(&whole) || bits.n < 1 || bits.p[0] != 0)
 		return malformed(e, "not DER");
 	/* RFC 5280 section 4.1.1.2: the same algorithm inside and outside what is signed. */
-	if (!span_eq(alg, span_of(ecdsa_sha256, sizeof ecdsa_sha256)))
+	if (!ecdsa_is_algorithm(alg))
 		return malformed(e, "not signed with ecdsa-with-SHA256");
 	out.signature = span_from(bits, 1);
 	if (!read_tbs(&out, e))
@@ -233,7 +229,7 @@ chain_parse(struct chain *ch, struct span text, const char *what, struct err *e)
 
 	memset(ch, 0, sizeof *ch);
 	buf_init(&ch->bytes, text.n ? text.n : 1);
-	if (text.n > 1 && text.p[0] == 0x30 && text.p[1] >= 0x80) { /* DER: no text begins so */
+	if (der_begins(text)) {
 		buf_add(&ch->bytes, text);
 		ends[ch->n++] = ch->bytes.n;
 	} else if (!decode(ch, text, ends, what, e)) {

@@ -30,6 +30,14 @@ check_not_applicable(struct checks *c, enum check id)
 }
 
 void
+checks_forget_failures(struct checks *c)
+{
+	for (size_t i = 0; i < CHECK_COUNT; i++)
+		if (c->result[i] == EEDCAP_FAILED)
+			c->result[i] = EEDCAP_NOT_REACHED;
+}
+
+void
 checks_merge(struct checks *c, const struct checks *from)
 {
 	for (size_t i = 0; i < CHECK_COUNT; i++)

@@ -25,6 +25,9 @@ bool checked(struct checks *c, enum check id, bool ok);
 void check_tolerated(struct checks *c, enum check id);
 void check_not_applicable(struct checks *c, enum check id);
 
+/* Where memory ran out nothing is known of the check that was under way. */
+void checks_forget_failures(struct checks *c);
+
 /* Take over what another list has results for. */
 void checks_merge(struct checks *c, const struct checks *from);
 

@@ -16,8 +16,9 @@ keep(struct buf *dst, struct eedcap_bytes part, struct err *e)
 {
 	struct span s = span_bytes(part);
 
-	if (s.n > LIMIT_COLLATERAL)
-		return err_set(e, ERR_LIMIT, REASON_COLLATERAL_MALFORMED, "chain too big");
+	if (s.n > LIMIT_CERT_DATA)
+		return err_set(
+		    e, ERR_LIMIT, REASON_COLLATERAL_MALFORMED, "chain of %zu bytes", s.n);
 	buf_init(dst, s.n ? s.n : 1);
 	buf_add(dst, s);
 	return buf_ok(dst) || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "chain");
@@ -79,6 +80,18 @@ read_crl_chain(struct eedcap_collateral *c, struct verifier *vf, struct err *e)
 	return ok;
 }
 
+/* For quotes that hold no chain: the platform's own, checked once for all of them. */
+static MUST_CHECK bool
+read_pck_chain(struct eedcap_collateral *c, struct verifier *vf, struct err *e)
+{
+	struct checks ignored = {0}; /* a verification notes them where it uses the chain */
+
+	if (c->pck_chain_pem.n == 0)
+		return true;
+	c->has_pck_chain = pck_check(&c->pck, vf, buf_span(&c->pck_chain_pem), &ignored, e);
+	return c->has_pck_chain;
+}
+
 /* The root CRL is checked under the root that came with the TCB info; any root has this key. */
 static MUST_CHECK bool
 check_root_crl(const struct crl *crl, struct verifier *vf, const struct chain *ch, struct err *e)
@@ -108,7 +121,7 @@ check_signatures(struct eedcap_collateral *c, struct verifier *vf, const struct 
 	struct checks *k = &c->checks;
 
 	return checked(k, CHECK_ROOT_CRL_SIGNATURE, check_root_crl(&c->root_crl, vf, tcb, e))
-	       && read_crl_chain(c, vf, e)
+	       && read_crl_chain(c, vf, e) && read_pck_chain(c, vf, e)
 	       && checked(
 		   k, CHECK_TCB_INFO_SIGNER, document_check_signer(ti, vf, tcb, &c->root_crl, e))
 	       && checked(k, CHECK_TCB_INFO_SIGNATURE, document_check_signature(ti, vf, e))
@@ -136,6 +149,25 @@ read_documents(struct eedcap_collateral *c, struct err *e)
 	return true;
 }
 
+/* Whatever is taken can be written and read again. Most need no writing to know that: only control
+ * characters around certificates take six bytes, all else at most two. */
+static MUST_CHECK bool
+check_size(const struct eedcap_collateral *c, struct err *e)
+{
+	size_t documents = c->root_crl.der.n + c->pck_crl.der.n + c->tcb_info.doc.raw.n
+			   + c->qe_identity.doc.raw.n;
+	size_t chains = c->crl_chain_pem.n + c->tcb_chain_pem.n + c->qe_chain_pem.n
+			+ c->pck_chain_pem.n;
+	size_t n = 2 * documents + 6 * chains + 1024; /* and the members' names */
+
+	if (n > LIMIT_COLLATERAL)
+		n = eedcap_collateral_write(c, NULL, 0);
+	if (n == 0)
+		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "collateral");
+	return n <= LIMIT_COLLATERAL
+	       || err_set(e, ERR_LIMIT, REASON_COLLATERAL_MALFORMED, "%zu bytes as JSON", n);
+}
+
 static MUST_CHECK bool
 load(struct eedcap_collateral *c, struct verifier *vf, const struct eedcap_collateral_parts *p,
     struct err *e)
@@ -151,14 +183,14 @@ load(struct eedcap_collateral *c, struct verifier *vf, const struct eedcap_colla
 	    || !crl_parse(&c->pck_crl, span_bytes(p->pck_crl), "PCK CRL", e)
 	    || !load_documents(c, p, e))
 		return false;
-	c->has_pck_chain = c->pck_chain_pem.n > 0;
 	crl_digest(&c->root_crl, vf);
 	crl_digest(&c->pck_crl, vf);
 	if (!chain_parse(&tcb, buf_span(&c->tcb_chain_pem), "TCB info chain", e))
 		return false;
 	ok = chain_parse(&qe, buf_span(&c->qe_chain_pem), "QE identity chain", e);
 	if (ok) {
-		ok = check_signatures(c, vf, &tcb, &qe, e) && read_documents(c, e);
+		ok = check_signatures(c, vf, &tcb, &qe, e) && read_documents(c, e)
+		     && check_size(c, e);
 		chain_fini(&qe);
 	}
 	chain_fini(&tcb);

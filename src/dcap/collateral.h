@@ -5,6 +5,7 @@
 
 #include "dcap/checks.h"
 #include "dcap/crl.h"
+#include "dcap/pck.h"
 #include "dcap/qe_identity.h"
 #include "dcap/tcb_info.h"
 #include "eedcap.h"
@@ -13,6 +14,7 @@ struct eedcap_collateral {
 	uint8_t root_key[EC_POINT_SIZE];
 	struct buf crl_chain_pem, tcb_chain_pem, qe_chain_pem, pck_chain_pem; /* as they came */
 	bool has_crl_chain, has_pck_chain;
+	struct pck pck; /* with a PCK chain: what it says */
 	uint8_t pck_crl_key[EC_POINT_SIZE]; /* with the CRL's issuer chain: signed by this key */
 	struct crl root_crl, pck_crl;
 	struct tcb_info tcb_info;

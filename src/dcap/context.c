@@ -74,7 +74,7 @@ init(struct eedcap_context *ctx, size_t platforms, struct err *e)
 	case ECDSA_NO_MEMORY:
 		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "context");
 	default:
-		return err_set(e, ERR_USAGE, REASON_ROOT_UNTRUSTED, "no point of P-256");
+		return err_set(e, ERR_USAGE, REASON_BAD_SETTING, "root key is no point of P-256");
 	}
 }
 
@@ -127,6 +127,9 @@ unlock(struct eedcap_context *ctx)
 void
 eedcap_context_stats(struct eedcap_context *ctx, struct eedcap_stats *out)
 {
+	*out = (struct eedcap_stats){0};
+	if (!ctx)
+		return;
 	lock(ctx);
 	*out = ctx->stats;
 	unlock(ctx);

@@ -364,6 +364,17 @@ test_refused_contexts(void **state)
 	eedcap_context_free(NULL);
 }
 
+/* Wherever a context is asked for NULL may stand. */
+static void
+test_no_context(void **state)
+{
+	struct eedcap_stats s = {1, 1, 1, 1};
+
+	eedcap_context_stats(NULL, &s);
+	assert_int_equal(
+	    s.signatures_verified | s.signatures_known | s.chains_read | s.chains_known, 0);
+}
+
 /* -- many threads -- */
 
 #define THREADS 4
@@ -442,6 +453,7 @@ main(void)
 	    cmocka_unit_test(test_order_of_the_chain),
 	    cmocka_unit_test(test_roots_are_kept_apart),
 	    cmocka_unit_test(test_refused_contexts),
+	    cmocka_unit_test(test_no_context),
 	    cmocka_unit_test(test_threads_share_a_context),
 	};
 

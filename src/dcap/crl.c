@@ -8,8 +8,6 @@
 #include "dcap/der.h"
 #include "dcap/pem.h"
 
-static const uint8_t ecdsa_sha256[] = {
-    0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
 static const uint8_t oid_crl_number[] = {0x55, 0x1d, 0x14};
 static const uint8_t oid_aki[] = {0x55, 0x1d, 0x23};
 static const uint8_t oid_reason[] = {0x55, 0x1d, 0x15};
@@ -29,27 +27,35 @@ is_hex(struct span s)
 	return s.n > 0;
 }
 
-/* Bring whichever of the spellings that services use down to DER. */
+/* One block; a second list would say something that nobody reads. */
 static MUST_CHECK bool
-decode(struct span in, struct buf *der)
+decode_pem(struct span text, struct buf *der)
 {
-	struct span text = in;
+	return pem_next(&text, "X509 CRL", der) == PEM_FOUND
+	       && span_find(text, "-----BEGIN") == text.n;
+}
+
+/* Bring whichever of the spellings that services use down to DER: itself, PEM, hex or base64. */
+static MUST_CHECK bool
+decode(struct span text, struct buf *der)
+{
 	struct buf squeezed;
+	struct span digits;
 	bool ok;
 
-	if (in.n > 1 && in.p[0] == 0x30 && in.p[1] >= 0x80) {
-		buf_add(der, in);
+	if (der_begins(text)) {
+		buf_add(der, text);
 		return buf_ok(der);
 	}
-	if (in.n > 10 && span_starts(in, "-----BEGIN"))
-		return pem_next(&text, "X509 CRL", der) == PEM_FOUND;
-	while (text.n > 0 && (text.p[text.n - 1] == 0 || text.p[text.n - 1] == '\n'))
+	if (span_find(text, "-----BEGIN") < text.n)
+		return decode_pem(text, der);
+	while (text.n > 0 && text.p[text.n - 1] == 0)
 		text.n--;
-	if (is_hex(text))
-		return hex_decode_buf(text, der);
 	buf_init(&squeezed, text.n ? text.n : 1);
 	pem_squeeze(text, &squeezed);
-	ok = squeezed.n > 0 && buf_ok(&squeezed) && base64_decode(buf_span(&squeezed), der);
+	digits = buf_span(&squeezed);
+	ok = digits.n > 0 && buf_ok(&squeezed)
+	     && (is_hex(digits) ? hex_decode_buf(digits, der) : base64_decode(digits, der));
 	if (squeezed.starved)
 		der->failed = der->starved = true;
 	buf_fini(&squeezed);
@@ -175,7 +181,7 @@ read_tbs(struct crl *crl, struct err *e)
 		return malformed(e, crl->what, "broken issuer");
 	if (r.bad || version != 1)
 		return malformed(e, crl->what, "not a version 2 list with nextUpdate");
-	if (!span_eq(alg, span_of(ecdsa_sha256, sizeof ecdsa_sha256)))
+	if (!ecdsa_is_algorithm(alg))
 		return malformed(e, crl->what, "not signed with ecdsa-with-SHA256");
 	if (der_next_is(&r, DER_SEQUENCE))
 		revoked = der_take(&r, DER_SEQUENCE);
@@ -196,7 +202,7 @@ read_crl(struct crl *crl, struct err *e)
 	bits = der_take(&r, DER_BIT_STRING);
 	if (!rd_end(&r) || !rd_end(&whole) || bits.n < 1 || bits.p[0] != 0)
 		return malformed(e, crl->what, "not DER");
-	if (!span_eq(alg, span_of(ecdsa_sha256, sizeof ecdsa_sha256)))
+	if (!ecdsa_is_algorithm(alg))
 		return malformed(e, crl->what, "not signed with ecdsa-with-SHA256");
 	crl->signature = span_from(bits, 1);
 	return read_tbs(crl, e);

@@ -77,6 +77,12 @@ der_enter(struct rd *r, uint8_t tag)
 }
 
 bool
+der_begins(struct span bytes)
+{
+	return bytes.n > 1 && bytes.p[0] == DER_SEQUENCE && bytes.p[1] >= 0x80;
+}
+
+bool
 der_next_is(const struct rd *r, uint8_t tag)
 {
 	return rd_left(r) > 0 && r->p[r->off] == tag;

@@ -34,6 +34,10 @@ struct span der_take_whole(struct rd *r, uint8_t tag);
 /* The same as a reader of its own over the content. */
 struct rd der_enter(struct rd *r, uint8_t tag);
 
+/* Say whether bytes begin as certificates and CRLs do in DER, a SEQUENCE of 128 bytes or more: no
+ * text begins so. */
+bool der_begins(struct span bytes);
+
 /* Say whether an element with that tag comes next. */
 bool der_next_is(const struct rd *r, uint8_t tag);
 

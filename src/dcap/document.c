@@ -233,6 +233,8 @@ read_advisories(const struct document *d, const struct json_node *list, struct e
 	const struct json_node *c;
 	char id[ADVISORY_MAX];
 
+	if (list->count > ADVISORIES_MAX)
+		return document_bad(d, e, "more than 256 advisory ids of one level");
 	for (c = json_first(&d->json, list); c; c = json_next(&d->json, list, c))
 		if (!json_cstr(c, id, sizeof id))
 			return document_bad(d, e, "an advisory id is no short string");
@@ -302,6 +304,8 @@ isv_levels_read(const struct document *d, const struct json_node *obj, uint32_t 
 	l.v = calloc(list->count, sizeof *l.v);
 	if (!l.v)
 		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "levels");
+	if (list->count > ADVISORIES_MAX)
+		return document_bad(d, e, "more than 256 advisory ids of one level");
 	for (c = json_first(&d->json, list); c; c = json_next(&d->json, list, c))
 		if (!read_isv_level(d, c, allowed, max, &l.v[l.n++], e))
 			goto fail;

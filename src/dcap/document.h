@@ -18,7 +18,7 @@
 struct document_kind {
 	const char *what; /* "TCB info", "QE identity" */
 	const char *member; /* its name in the answer body */
-	enum reason malformed, signature, expired;
+	enum reason malformed, signature;
 };
 
 struct document {
@@ -78,6 +78,8 @@ struct level {
 };
 
 #define ADVISORY_MAX 64 /* bytes of one advisory id, its NUL included; Intel's have 14 */
+#define ADVISORIES_MAX                                                                             \
+	256 /* of one level, so that a verdict's memory is bounded; Intel's have up to 28 */
 
 MUST_CHECK bool document_level(const struct document *d, const struct json_node *node,
     uint32_t allowed, struct level *out, struct err *e);

@@ -9,6 +9,16 @@
 
 #include "dcap/der.h"
 
+/* The whole AlgorithmIdentifier (RFC 5758 section 3.2: no parameters). */
+static const uint8_t ecdsa_with_sha256[] = {
+    0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02};
+
+bool
+ecdsa_is_algorithm(struct span der)
+{
+	return span_eq(der, span_of(ecdsa_with_sha256, sizeof ecdsa_with_sha256));
+}
+
 struct ecdsa {
 	EVP_PKEY *key; /* its point changes, its curve does not */
 	EVP_PKEY_CTX *verify;

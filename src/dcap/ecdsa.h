@@ -33,6 +33,9 @@ MUST_CHECK enum ecdsa_answer ecdsa_verify(struct ecdsa *ec, const uint8_t key[st
 MUST_CHECK enum ecdsa_answer ecdsa_is_point(
     struct ecdsa *ec, const uint8_t key[static EC_POINT_SIZE]);
 
+/* Say whether an AlgorithmIdentifier, the whole of it in DER, is ecdsa-with-SHA256. */
+bool ecdsa_is_algorithm(struct span der);
+
 /* Read r and s out of DER (RFC 3279 section 2.2.3): both in their shortest form, not negative, of at
  * most 32 bytes, and nothing behind them. */
 MUST_CHECK bool ecdsa_read_der(struct span der, uint8_t sig[static 64]);

@@ -30,7 +30,7 @@ eedcap_quote_platform(
 	if (q->authentic)
 		*out = q->pck.platform;
 	else if (q->q.cert_type != CERT_CHAIN && q->q.cert_type != CERT_LEAF)
-		ok = err_set(&e, ERR_UNSUPPORTED, REASON_NO_PCK_CERTIFICATE,
+		ok = err_set(&e, ERR_UNTRUSTED, REASON_NO_PCK_CERTIFICATE,
 		    "certification data type %u holds no certificate", q->q.cert_type);
 	else
 		ok = pck_read_leaf(out, q->q.cert, &e);

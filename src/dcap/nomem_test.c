@@ -41,8 +41,14 @@ judge(struct world *w, struct eedcap_context *ctx, const struct eedcap_collatera
 	    ctx, w->k->quote.p, w->k->quote.n, c, KIT_NOW, &any);
 	enum eedcap_class kind = v ? eedcap_verdict_error(v)->kind : EEDCAP_NO_MEMORY;
 
-	if (v)
+	struct eedcap_check check;
+
+	if (v) {
 		assert_int_equal(eedcap_verdict_accepted(v), kind == EEDCAP_OK);
+		/* Want of memory says nothing of the quote: no check has failed. */
+		for (size_t i = 0; eedcap_verdict_check_at(v, i, &check); i++)
+			assert_int_not_equal(check.result, EEDCAP_FAILED);
+	}
 	assert_true(kind == EEDCAP_OK || kind == EEDCAP_NO_MEMORY);
 	eedcap_verdict_free(v);
 	return kind == EEDCAP_OK;
@@ -207,6 +213,68 @@ test_memory_is_bounded(void **state)
 	kit_fini(&k);
 }
 
+/* The largest verdict: as many advisories as a level may have, in each of the five parts. */
+static void
+test_memory_of_advisories(void **state)
+{
+	static const char *const places[] = {"\"tcbStatus\":\"UpToDate\"}", /* of the module */
+	    "\"tcbStatus\":\"UpToDate\"}"}; /* of the platform, now the first */
+	struct buf text, one_more;
+	struct call j;
+	struct kit k;
+
+	kit_init(&k, true, 5);
+	k.body_type = 3;
+	kit_build(&k);
+	buf_init(&text, 65536);
+	buf_init(&one_more, 65536);
+	buf_add_str(&text, "\"tcbStatus\":\"OutOfDate\",\"advisoryIDs\":[\"A\"");
+	for (unsigned i = 1; i < 256; i++)
+		buf_printf(&text, ",\"%u\"", i);
+	buf_add(&one_more, buf_span(&text));
+	buf_add_str(&one_more, ",\"B\"]}");
+	buf_add_str(&text, "]}");
+	for (size_t i = 0; i < 2; i++)
+		kit_replace(&k.tcb_info, places[i], buf_cstr(&text));
+	kit_replace(&k.qe_identity, places[0], buf_cstr(&text));
+	kit_build_collateral(&k);
+	j.ctx = kit_context(&k, 4);
+	j.c = kit_collateral(&k, j.ctx);
+	j.quote = buf_span(&k.quote);
+	j.json = buf_span(&k.collateral);
+	assert_within(&j);
+	eedcap_collateral_free(j.c);
+	kit_replace(&k.qe_identity, buf_cstr(&text), buf_cstr(&one_more));
+	kit_build_collateral(&k);
+	assert_null(eedcap_collateral_parse(j.ctx, k.collateral.p, k.collateral.n, NULL));
+	eedcap_context_free(j.ctx);
+	buf_fini(&text);
+	buf_fini(&one_more);
+	kit_fini(&k);
+}
+
+/* Parts that are too large, alone or together, are refused before anything is made of them. */
+static void
+test_memory_of_parts(void **state)
+{
+	static char much[40000000];
+	struct eedcap_collateral_parts parts;
+	const struct eedcap_bytes all = {much, sizeof much};
+	struct eedcap_error e;
+	size_t before;
+
+	memset(much, ' ', sizeof much);
+	for (size_t i = 0; i < sizeof parts / sizeof all; i++) {
+		memset(&parts, 0, sizeof parts);
+		((struct eedcap_bytes *)&parts)[i] = all;
+		before = nomem.now;
+		nomem.peak = before;
+		assert_null(eedcap_collateral_from_parts(NULL, &parts, &e));
+		assert_int_equal(e.kind, EEDCAP_MALFORMED);
+		assert_in_range(nomem.peak - before, 0, 65536);
+	}
+}
+
 static bool
 call_context(void *arg)
 {
@@ -234,6 +302,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_each_allocation),
 	    cmocka_unit_test(test_memory_is_bounded),
+	    cmocka_unit_test(test_memory_of_advisories),
+	    cmocka_unit_test(test_memory_of_parts),
 	    cmocka_unit_test(test_memory_of_a_context),
 	};
 

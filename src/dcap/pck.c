@@ -1,6 +1,7 @@
 #include "dcap/pck.h"
 
 #include "dcap/context.h"
+#include "dcap/der.h"
 #include "dcap/sgx_extension.h"
 
 #define PCK_CN "SGX PCK Certificate"
@@ -10,15 +11,16 @@ struct roles {
 	const struct cert *leaf, *ca, *root;
 };
 
-/* Cut the NUL bytes that end most chains inside quotes, then parse. A NUL elsewhere is refused:
- * what stands behind it would be seen by one reader and not by another. */
-static MUST_CHECK bool
-parse(struct chain *ch, struct span text, struct err *e)
+bool
+pck_parse(struct chain *ch, struct span text, struct err *e)
 {
-	while (text.n > 0 && text.p[text.n - 1] == 0)
-		text.n--;
-	if (text.n > 0 && text.p[0] != 0x30 && memchr(text.p, 0, text.n))
-		return err_set(e, ERR_MALFORMED, REASON_CERT_MALFORMED, "NUL inside the PCK chain");
+	if (!der_begins(text)) {
+		while (text.n > 0 && text.p[text.n - 1] == 0)
+			text.n--;
+		if (text.n > 0 && memchr(text.p, 0, text.n))
+			return err_set(
+			    e, ERR_MALFORMED, REASON_CERT_MALFORMED, "NUL inside the PCK chain");
+	}
 	return chain_parse(ch, text, "PCK chain", e);
 }
 
@@ -64,7 +66,7 @@ pck_read_leaf(struct eedcap_platform *out, struct span text, struct err *e)
 	struct chain ch;
 	bool ok;
 
-	if (!parse(&ch, text, e))
+	if (!pck_parse(&ch, text, e))
 		return false;
 	for (size_t i = 0; i < ch.n; i++) {
 		if (is_leaf(&ch.cert[i]))
@@ -179,29 +181,26 @@ check_leaf(struct pck *out, struct verifier *vf, const struct cert *leaf, struct
 	return true;
 }
 
-/* *leaf_first (may be NULL): the leaf is the first certificate of the text. */
 static MUST_CHECK bool
-check_whole(struct pck *out, struct verifier *vf, struct span text, bool *leaf_first,
-    struct checks *checks, struct err *e)
+check_whole(
+    struct pck *out, struct verifier *vf, struct span text, struct checks *checks, struct err *e)
 {
 	struct chain ch;
 	struct roles r;
 	bool ok;
 
-	if (!checked(checks, CHECK_PCK_CHAIN, parse(&ch, text, e)))
+	if (!checked(checks, CHECK_PCK_CHAIN, pck_parse(&ch, text, e)))
 		return false;
 	ok = checked(checks, CHECK_PCK_CHAIN,
 		 find_roles(&r, &ch, e) && read_platform(&out->platform, r.leaf, e))
 	     && check_issuer(&out->issuer, vf, &r, checks, e)
 	     && check_leaf(out, vf, r.leaf, checks, e);
-	if (ok && leaf_first)
-		*leaf_first = r.leaf == &ch.cert[0];
 	chain_fini(&ch);
 	return ok;
 }
 
-static void
-all_passed(struct checks *checks)
+void
+pck_passed(struct checks *checks)
 {
 	static const enum check all[] = {
 	    CHECK_PCK_CHAIN, CHECK_PCK_ROOT, CHECK_PCK_CA_SIGNATURE, CHECK_PCK_SIGNATURE};
@@ -231,8 +230,9 @@ check_below(struct pck *out, struct verifier *vf, const struct chain *ch, struct
 {
 	const struct cert *leaf = &ch->cert[0];
 
-	all_passed(checks);
 	return checked(checks, CHECK_PCK_CHAIN, read_platform(&out->platform, leaf, e))
+	       && checked(checks, CHECK_PCK_ROOT, true)
+	       && checked(checks, CHECK_PCK_CA_SIGNATURE, true)
 	       && check_leaf(out, vf, leaf, checks, e);
 }
 
@@ -252,6 +252,22 @@ rest_of(struct span *text)
 	return rest;
 }
 
+/* Say whether the rest of a chain that was taken is its CA and its root and nothing more, so that it
+ * may stand above other leaves too. */
+static bool
+is_upper_part(struct span rest)
+{
+	struct err e = {0};
+	struct chain ch;
+	bool upper;
+
+	if (!pck_parse(&ch, rest, &e))
+		return false;
+	upper = ch.n == 2 && !is_leaf(&ch.cert[0]) && !is_leaf(&ch.cert[1]);
+	chain_fini(&ch);
+	return upper;
+}
+
 /* As pck_check, with a context that remembers. A chain goes by the digest of its first certificate's
  * text and of the digest of the rest's. */
 static MUST_CHECK bool
@@ -261,7 +277,7 @@ check_or_remember(
 	struct span first = text, rest = rest_of(&first);
 	uint8_t upper[SHA256_SIZE], name[SHA256_SIZE];
 	bool known = context_knows_issuer(vf->ctx, rest, &out->issuer, upper);
-	bool leaf_first = false, ok;
+	bool ok;
 	struct chain ch;
 
 	if (!known)
@@ -271,7 +287,7 @@ check_or_remember(
 		return false;
 	if (context_knows_chain(vf->ctx, name, out)) {
 		vf->stats.chains_known++;
-		all_passed(checks);
+		pck_passed(checks);
 		return true;
 	}
 	vf->stats.chains_read++;
@@ -279,12 +295,12 @@ check_or_remember(
 		ok = check_below(out, vf, &ch, checks, e);
 		chain_fini(&ch);
 	} else {
-		ok = check_whole(out, vf, text, &leaf_first, checks, e);
+		ok = check_whole(out, vf, text, checks, e);
 	}
 	if (!ok)
 		return false;
 	context_add_chain(vf->ctx, name, out);
-	if (!known && leaf_first) /* so the rest is CA and root */
+	if (!known && is_upper_part(rest))
 		context_add_issuer(vf->ctx, rest, upper, &out->issuer);
 	return true;
 }
@@ -300,7 +316,7 @@ pck_check(
 			return false;
 	} else {
 		vf->stats.chains_read++;
-		if (!check_whole(&p, vf, text, NULL, checks, e))
+		if (!check_whole(&p, vf, text, checks, e))
 			return false;
 	}
 	*out = p;
@@ -314,7 +330,7 @@ pck_is_leaf(const struct pck *p, struct span text, struct err *e)
 	const struct cert *c;
 	bool same;
 
-	if (!parse(&ch, text, e))
+	if (!pck_parse(&ch, text, e))
 		return false;
 	c = &ch.cert[0];
 	/* Issuer and serial number name a certificate (RFC 5280 section 4.1.2.2). */

@@ -37,11 +37,19 @@ struct pck {
 	struct pck_issuer issuer;
 };
 
+/* Parse a chain as quotes hold it: PEM with the NUL bytes that end most, or one certificate in DER.
+ * A NUL elsewhere is refused: what stands behind it would be seen by one reader and not by another.
+ * On success the caller calls chain_fini. */
+MUST_CHECK bool pck_parse(struct chain *ch, struct span text, struct err *e);
+
 /* Read a chain (PEM, or the leaf's DER alone, as certification data has it) and check its
  * signatures, names and constraints up to the trusted root; or remember that this was done with
  * these very bytes. Says which certificate is which by what they hold, not by their order. */
 MUST_CHECK bool pck_check(
     struct pck *out, struct verifier *vf, struct span text, struct checks *checks, struct err *e);
+
+/* Note the checks of pck_check as passed: for a chain that was checked before. */
+void pck_passed(struct checks *checks);
 
 /* Read the leaf alone: any certificate of the chain that calls itself a PCK certificate. */
 MUST_CHECK bool pck_read_leaf(struct eedcap_platform *out, struct span text, struct err *e);

@@ -109,6 +109,23 @@ check_status(struct eedcap_verdict *v, const struct eedcap_policy *p, struct err
 		   e, ERR_TCB, REASON_TCB_STATUS_REJECTED, "%s", eedcap_status_name(v->status));
 }
 
+#define FLAGS_KNOWN                                                                                \
+	(EEDCAP_ALLOW_DEBUG | EEDCAP_ALLOW_OTHER_ATTRIBUTES | EEDCAP_DENY_MIGRATABLE               \
+	    | EEDCAP_DENY_SERVICE_TD | EEDCAP_REQUIRE_SEPT_VE_DISABLE | EEDCAP_DENY_TRAILING       \
+	    | EEDCAP_ALLOW_EXPIRED)
+
+bool
+policy_known(const struct eedcap_policy *policy, struct err *e)
+{
+	uint32_t odd_flags = policy ? policy->flags & ~FLAGS_KNOWN : 0;
+	uint32_t odd_statuses =
+	    policy ? policy->accept & ~(EEDCAP_ACCEPT_ANY | EEDCAP_ACCEPT(EEDCAP_REVOKED)) : 0;
+
+	return (!odd_flags && !odd_statuses)
+	       || err_set(e, ERR_USAGE, REASON_BAD_SETTING,
+		   "policy with unknown flags %#x, statuses %#x", odd_flags, odd_statuses);
+}
+
 bool
 policy_check(struct eedcap_verdict *v, const struct eedcap_policy *policy, struct err *e)
 {

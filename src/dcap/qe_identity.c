@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-const struct document_kind qe_identity_kind = {"QE identity", "enclaveIdentity",
-    REASON_QE_IDENTITY_MALFORMED, REASON_QE_IDENTITY_SIGNATURE, REASON_QE_IDENTITY_EXPIRED};
+const struct document_kind qe_identity_kind = {
+    "QE identity", "enclaveIdentity", REASON_QE_IDENTITY_MALFORMED, REASON_QE_IDENTITY_SIGNATURE};
 
 bool
 qe_identity_read(struct qe_identity *qi, struct err *e)

@@ -107,17 +107,10 @@ parse_signature(struct rd *r, struct quote *q, struct err *e)
 	uint16_t type;
 	uint32_t size;
 
-	struct span all = span_of(r->p, r->len);
-
 	q->signature = rd_span(r, 64);
 	q->key = rd_span(r, 64);
-	if (q->version == 3) {
-		if (!parse_qe(r, q, e))
-			return false;
-		q->qe_part = span_first(
-		    span_from(all, 64), 64 + REPORT_SIZE + 64 + 2 + q->qe_auth.n);
-		return true;
-	}
+	if (q->version == 3)
+		return parse_qe(r, q, e);
 
 	type = rd_u16le(r);
 	size = rd_u32le(r);
@@ -133,10 +126,7 @@ parse_signature(struct rd *r, struct quote *q, struct err *e)
 		return err_set(e, ERR_MALFORMED, REASON_QUOTE_LENGTHS,
 		    "%zu spare bytes in the signature data", rd_left(r) - size);
 	outer = rd_sub(r, size);
-	if (!parse_qe(&outer, q, e))
-		return false;
-	q->qe_part = span_first(span_from(all, 64), 64 + 6 + REPORT_SIZE + 64 + 2 + q->qe_auth.n);
-	return true;
+	return parse_qe(&outer, q, e);
 }
 
 bool

@@ -13,13 +13,7 @@
 enum quote_body { BODY_SGX = 1, BODY_TD10 = 2, BODY_TD15 = 3, BODY_TD15_EXT = 4 };
 
 /* Certification data types. */
-enum quote_cert {
-	CERT_PPID = 1,
-	CERT_PPID_RSA3072 = 3,
-	CERT_LEAF = 4,
-	CERT_CHAIN = 5,
-	CERT_QE = 6
-};
+enum quote_cert { CERT_PPID = 1, CERT_LEAF = 4, CERT_CHAIN = 5, CERT_QE = 6 };
 
 struct quote {
 	uint16_t version;
@@ -32,8 +26,6 @@ struct quote {
 	struct span qe_report;
 	struct span qe_signature; /* r, s by the PCK key */
 	struct span qe_auth;
-	struct span
-	    qe_part; /* key to qe_auth, one run of bytes: the same in every quote of one QE */
 	uint16_t cert_type; /* enum quote_cert */
 	struct span cert;
 	size_t trailing; /* bytes behind the signature data */

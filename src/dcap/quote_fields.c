@@ -76,11 +76,17 @@ eedcap_quote_register_at(
 bool
 eedcap_quote_register(const struct eedcap_quote *q, const char *name, const uint8_t **p, size_t *n)
 {
+	const uint8_t *at;
 	const char *found;
+	size_t size;
 
-	for (size_t i = 0; eedcap_quote_register_at(q, i, &found, p, n); i++)
-		if (strcmp(found, name) == 0)
-			return true;
+	for (size_t i = 0; eedcap_quote_register_at(q, i, &found, &at, &size); i++) {
+		if (strcmp(found, name) != 0)
+			continue;
+		*p = at;
+		*n = size;
+		return true;
+	}
 	return false;
 }
 

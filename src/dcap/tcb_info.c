@@ -5,8 +5,8 @@
 
 #include "base/hex.h"
 
-const struct document_kind tcb_info_kind = {"TCB info", "tcbInfo", REASON_TCB_INFO_MALFORMED,
-    REASON_TCB_INFO_SIGNATURE, REASON_TCB_INFO_EXPIRED};
+const struct document_kind tcb_info_kind = {
+    "TCB info", "tcbInfo", REASON_TCB_INFO_MALFORMED, REASON_TCB_INFO_SIGNATURE};
 
 /* Version 3: an array of 16 objects with an svn each. */
 static MUST_CHECK bool

@@ -10,7 +10,7 @@
 #include "base/test.h"
 #include "dcap/der.h"
 
-#define KIT_MAX ((size_t)1 << 20)
+#define KIT_MAX ((size_t)1 << 24)
 
 /* -- DER -- */
 
@@ -285,8 +285,8 @@ put_cert(struct kit *k, const struct kit_cert *c, struct buf *pem)
 	buf_fini(&part);
 }
 
-static void
-put_crl(const struct kit_crl *c, struct buf *out)
+void
+kit_crl_der(const struct kit_crl *c, struct buf *out)
 {
 	struct buf b, part;
 
@@ -313,9 +313,20 @@ put_crl(const struct kit_crl *c, struct buf *out)
 	sign_tbs(&b, c->by);
 	if (c->trailing)
 		buf_add_u8(&b, 0);
-	hex_encode_buf(buf_span(&b), out);
+	move(out, &b);
 	buf_fini(&b);
 	buf_fini(&part);
+}
+
+static void
+put_crl(const struct kit_crl *c, struct buf *out)
+{
+	struct buf der;
+
+	buf_init(&der, KIT_MAX);
+	kit_crl_der(c, &der);
+	hex_encode_buf(buf_span(&der), out);
+	buf_fini(&der);
 }
 
 /* -- documents -- */

@@ -75,6 +75,8 @@ void kit_build_quote(struct kit *k);
 /* The leaf's PEM, appended; and the quote anew with another text as its chain. */
 void kit_leaf(const struct kit *k, struct buf *out);
 void kit_use_chain(struct kit *k, struct span text);
+/* A CRL's DER, signed anew, appended. */
+void kit_crl_der(const struct kit_crl *c, struct buf *out);
 /* The CRLs and documents alone, with the authorities that there are. */
 void kit_build_collateral(struct kit *k);
 

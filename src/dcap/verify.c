@@ -1,6 +1,7 @@
 /* The procedure: which checks, in which order. Each check itself stands with what it checks. */
 #include <stdlib.h>
 
+#include "dcap/authenticity.h"
 #include "dcap/collateral.h"
 #include "dcap/error.h"
 #include "dcap/pck.h"
@@ -8,136 +9,6 @@
 #include "dcap/quote.h"
 #include "dcap/verdict.h"
 #include "dcap/verifier.h"
-
-/* -- the PCK chain: inside the quote, or beside the collateral -- */
-
-/* Types 1 to 3 name the PCK certificate by the TCB that it stands for. */
-static MUST_CHECK bool
-check_tail(const struct quote *q, const struct eedcap_platform *p, struct err *e)
-{
-	static const size_t id_size[] = {0, 16, 256, 384};
-	struct rd r = rd_of(q->cert);
-	struct span cpusvn, pceid;
-	uint16_t pcesvn;
-
-	rd_skip(&r, id_size[q->cert_type]);
-	cpusvn = rd_span(&r, 16);
-	pcesvn = rd_u16le(&r);
-	pceid = rd_span(&r, 2);
-	if (!rd_end(&r))
-		return err_set(e, ERR_MALFORMED, REASON_QUOTE_LENGTHS,
-		    "certification data type %u of %zu bytes", q->cert_type, q->cert.n);
-	if (memcmp(cpusvn.p, p->cpusvn, 16) != 0 || pcesvn != p->pcesvn
-	    || memcmp(pceid.p, p->pceid, 2) != 0)
-		return err_set(e, ERR_UNTRUSTED, REASON_CERT_CHAIN,
-		    "the PCK certificate beside the quote is of another TCB");
-	return true;
-}
-
-/* c may be NULL: then only the quote's own chain counts. */
-static MUST_CHECK bool
-check_chain(struct pck *pck, struct verifier *vf, const struct quote *q,
-    const struct eedcap_collateral *c, struct checks *checks, struct err *e)
-{
-	if (q->cert_type == CERT_CHAIN)
-		return pck_check(pck, vf, q->cert, checks, e);
-	if (!c || !c->has_pck_chain)
-		return checked(checks, CHECK_PCK_CHAIN,
-		    err_set(e, ERR_UNSUPPORTED, REASON_NO_PCK_CERTIFICATE,
-			"certification data type %u holds no chain", q->cert_type));
-	return pck_check(pck, vf, buf_span(&c->pck_chain_pem), checks, e)
-	       && checked(checks, CHECK_PCK_CHAIN,
-		   q->cert_type == CERT_LEAF ? pck_is_leaf(pck, q->cert, e)
-					     : check_tail(q, &pck->platform, e));
-}
-
-/* -- the quoting enclave and its quote -- */
-
-static MUST_CHECK bool
-check_qe_signature(struct verifier *vf, const struct quote *q, const struct pck *pck, struct err *e)
-{
-	uint8_t digest[SHA256_SIZE];
-
-	verifier_digest(vf, q->qe_report, span_of("", 0), digest);
-	return verifier_holds_once(vf, pck->key, digest, q->qe_signature.p)
-	       || err_set(e, ERR_UNTRUSTED, REASON_QE_REPORT_SIGNATURE,
-		   "QE report is not signed by the PCK key");
-}
-
-static MUST_CHECK bool
-check_qe_data(struct verifier *vf, const struct quote *q, struct err *e)
-{
-	static const uint8_t zero[32];
-	const uint8_t *data = sgx_report_of(q->qe_report).report_data;
-	uint8_t digest[SHA256_SIZE];
-
-	verifier_digest(vf, q->key, q->qe_auth, digest);
-	if (memcmp(digest, data, sizeof digest) != 0)
-		return err_set(e, ERR_UNTRUSTED, REASON_QE_REPORT_DATA,
-		    "QE report does not bind the attestation key");
-	/* Intel's QE leaves the other half zero; nothing else has a meaning there. */
-	if (memcmp(data + sizeof digest, zero, sizeof zero) != 0)
-		return err_set(e, ERR_UNTRUSTED, REASON_QE_REPORT_DATA,
-		    "second half of the QE's report data is not zero");
-	return true;
-}
-
-/* Report and binding, for ever true once they hold: every quote of one QE has them again. */
-static MUST_CHECK bool
-check_qe(struct verifier *vf, const struct quote *q, const struct pck *pck, struct checks *checks,
-    struct err *e)
-{
-	uint8_t name[SHA256_SIZE], by[1 + EC_POINT_SIZE] = {'Q'}; /* a signature's begins with 4 */
-
-	memcpy(by + 1, pck->key, EC_POINT_SIZE);
-	if (verifier_knows(vf, span_of(by, sizeof by), q->qe_part, name)) {
-		vf->stats.signatures_known++;
-		(void)checked(checks, CHECK_QE_REPORT_SIGNATURE, true);
-		return checked(checks, CHECK_QE_REPORT_DATA, true);
-	}
-	if (!checked(checks, CHECK_QE_REPORT_SIGNATURE, check_qe_signature(vf, q, pck, e))
-	    || !checked(checks, CHECK_QE_REPORT_DATA, check_qe_data(vf, q, e)))
-		return false;
-	verifier_remember(vf, name);
-	return true;
-}
-
-static MUST_CHECK bool
-check_quote_signature(struct verifier *vf, const struct eedcap_quote *q, struct err *e)
-{
-	uint8_t key[EC_POINT_SIZE] = {4};
-
-	memcpy(key + 1, q->q.key.p, 64);
-	return verifier_holds_once(vf, key, q->digest, q->q.signature.p)
-	       || err_set(e, ERR_UNTRUSTED, REASON_QUOTE_SIGNATURE,
-		   "quote is not signed by the attestation key");
-}
-
-/* Everything that shows whose quote it is; for ever true once it holds. */
-static MUST_CHECK bool
-authenticate(struct pck *pck, struct verifier *vf, const struct eedcap_quote *q,
-    const struct eedcap_collateral *c, struct checks *checks, struct err *e)
-{
-	return check_chain(pck, vf, &q->q, c, checks, e) && check_qe(vf, &q->q, pck, checks, e)
-	       && checked(checks, CHECK_QUOTE_SIGNATURE, check_quote_signature(vf, q, e));
-}
-
-/* The same without a signature, for a quote that was authenticated under this root. */
-static bool
-was_authenticated(
-    struct pck *pck, const struct verifier *vf, const struct eedcap_quote *q, struct checks *checks)
-{
-	static const enum check all[] = {CHECK_PCK_CHAIN, CHECK_PCK_ROOT, CHECK_PCK_CA_SIGNATURE,
-	    CHECK_PCK_SIGNATURE, CHECK_QE_REPORT_SIGNATURE, CHECK_QE_REPORT_DATA,
-	    CHECK_QUOTE_SIGNATURE};
-
-	if (!q->authentic || memcmp(q->root_key, vf->root_key, EC_POINT_SIZE) != 0)
-		return false;
-	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-		(void)checked(checks, all[i], true);
-	*pck = q->pck;
-	return true;
-}
 
 /* -- revocation and the documents' fit -- */
 
@@ -332,11 +203,12 @@ check_authentic(struct eedcap_verdict *v, struct verifier *vf, const struct eedc
 	struct pck pck;
 
 	if (memcmp(c->root_key, vf->root_key, EC_POINT_SIZE) != 0)
-		return err_set(e, ERR_USAGE, REASON_ROOT_UNTRUSTED,
+		return err_set(e, ERR_USAGE, REASON_ROOT_DIFFERS,
 		    "the collateral was checked under another root");
 	checks_merge(k, &c->checks);
 	(void)checked(k, CHECK_QUOTE_FORMAT, true);
-	if (!was_authenticated(&pck, vf, v->quote, k) && !authenticate(&pck, vf, v->quote, c, k, e))
+	if (!authenticity_known(&pck, vf, v->quote, k)
+	    && !authenticity_check(&pck, vf, v->quote, c, k, e))
 		return false;
 	describe(v, c, &pck);
 	return checked(k, CHECK_PCK_CA_REVOCATION, check_pck_ca(c, &pck, e))
@@ -352,7 +224,7 @@ judge(struct eedcap_verdict *v, struct eedcap_context *ctx, const struct eedcap_
 {
 	struct verifier vf;
 
-	if (!verifier_begin(&vf, ctx, e))
+	if (!policy_known(policy, e) || !verifier_begin(&vf, ctx, e))
 		return;
 	if (v->own_quote)
 		verifier_digest(&vf, v->quote->q.signed_part, span_of("", 0), v->own_quote->digest);
@@ -360,6 +232,14 @@ judge(struct eedcap_verdict *v, struct eedcap_context *ctx, const struct eedcap_
 	verifier_end(&vf, e);
 	v->authentic &= e->code == ERR_NONE;
 	v->accepted = v->authentic && evaluate_tcb(v, c, e) && policy_check(v, policy, e);
+}
+
+static void
+conclude(struct eedcap_verdict *v, const struct err *e)
+{
+	if (e->code == ERR_NOMEM)
+		checks_forget_failures(&v->checks);
+	error_export(&v->error, e);
 }
 
 struct eedcap_verdict *
@@ -373,7 +253,7 @@ eedcap_judge(struct eedcap_context *ctx, const struct eedcap_quote *q,
 		return NULL;
 	v->quote = q;
 	judge(v, ctx, c, now_s, policy, &e);
-	error_export(&v->error, &e);
+	conclude(v, &e);
 	return v;
 }
 
@@ -392,7 +272,7 @@ eedcap_verify(struct eedcap_context *ctx, const void *quote, size_t n,
 		judge(v, ctx, c, now_s, policy, &e);
 	else
 		(void)checked(&v->checks, CHECK_QUOTE_FORMAT, false);
-	error_export(&v->error, &e);
+	conclude(v, &e);
 	return v;
 }
 
@@ -407,7 +287,7 @@ eedcap_authenticate(struct eedcap_context *ctx, const void *quote, size_t n, int
 
 	if (q && verifier_begin(&vf, ctx, &e)) {
 		verifier_digest(&vf, q->q.signed_part, span_of("", 0), q->digest);
-		q->authentic = authenticate(&q->pck, &vf, q, NULL, &checks, &e)
+		q->authentic = authenticity_check(&q->pck, &vf, q, NULL, &checks, &e)
 			       && check_pck_dates(&q->pck, now_s, &e);
 		memcpy(q->root_key, vf.root_key, sizeof q->root_key);
 		verifier_end(&vf, &e);

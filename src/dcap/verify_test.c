@@ -194,6 +194,28 @@ test_policy(void **state)
 	kit_fini(&k);
 }
 
+/* A flag that means nothing here might refuse something in another edition of the library. */
+static void
+test_unknown_bits_of_a_policy(void **state)
+{
+	const struct eedcap_policy odd[] = {{.flags = 0x80000000u}, {.flags = 0x80u},
+	    {.accept = EEDCAP_ACCEPT_ANY | 0x400u}, {.accept = 1u}};
+	struct eedcap_policy revoked = {
+	    .accept = EEDCAP_ACCEPT_ANY | EEDCAP_ACCEPT(EEDCAP_REVOKED), .flags = 0x7fu};
+	struct kit k;
+
+	kit_init(&k, false, 3);
+	kit_build(&k);
+	for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+		struct kit_result r = kit_verify_with(&k, KIT_NOW, &odd[i]);
+
+		assert_string_equal(r.reason, "bad_setting");
+		assert_int_equal(r.kind, EEDCAP_USAGE);
+	}
+	assert_string_equal(kit_verify_with(&k, KIT_NOW, &revoked).reason, "ok");
+	kit_fini(&k);
+}
+
 /* -- hostile bytes -- */
 
 static void
@@ -366,6 +388,7 @@ main(void)
 	    cmocka_unit_test(test_component_of_255),
 	    cmocka_unit_test(test_windows_are_closed),
 	    cmocka_unit_test(test_policy),
+	    cmocka_unit_test(test_unknown_bits_of_a_policy),
 	    cmocka_unit_test(test_no_prefix_and_no_flip_is_taken),
 	    cmocka_unit_test(test_collateral_flips),
 	    cmocka_unit_test(test_authenticate),
