@@ -186,3 +186,23 @@ def test_manual_and_help():
     for args in ([], ["nonsense"], ["quote"], ["quote", "-x"], ["quote", "/nonexistent"], ["explain"], ["explain", "nonsense"]):
         done = subprocess.run([EECTL, *args], env=ENV, capture_output=True, text=True, timeout=60)
         assert done.returncode == 1 and done.stderr and not done.stdout
+
+
+@pytest.mark.parametrize("size", [65537, 262144, 262145, 3000000])
+@pytest.mark.parametrize("fill", [b"\0", b"A", b"00"])
+def test_a_quote_that_is_too_big_is_malformed_whatever_its_size(tmp_path, size, fill):
+    mint()
+    quote, collateral = tmp_path / "quote", MINTED / "ok-tdx4" / "collateral.json"
+    quote.write_bytes((fill * size)[:size])
+    for command in (["quote", quote], ["verify", "--quote", quote, "--collateral", collateral, "--root-ca", MINTED_ROOT]):
+        p = subprocess.run([EECTL, *command], capture_output=True, text=True, timeout=60)
+        assert p.returncode == 2 and p.stderr.count("\n") <= 2, p
+
+
+def test_collateral_that_is_too_big_is_malformed(tmp_path):
+    big = tmp_path / "collateral"
+    big.write_bytes(b" " * 9000000)
+    mint()
+    p = subprocess.run([EECTL, "verify", "--quote", MINTED / "ok-tdx4" / "quote.bin", "--collateral", big],
+                       capture_output=True, text=True, timeout=60)
+    assert p.returncode == 2 and "collateral_malformed" in p.stdout + p.stderr

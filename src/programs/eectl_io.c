@@ -19,14 +19,15 @@ eectl_read_file(const char *path, size_t max, struct buf *out)
 		return false;
 	}
 	buf_init(out, max);
-	while (!feof(f) && !ferror(f) && buf_ok(out)) {
+	while (!feof(f) && !ferror(f) && buf_ok(out) && out->n < max) {
 		uint8_t piece[16384];
+		size_t room = max - out->n < sizeof piece ? max - out->n : sizeof piece;
 
-		buf_add(out, span_of(piece, fread(piece, 1, sizeof piece, f)));
+		buf_add(out, span_of(piece, fread(piece, 1, room, f)));
 	}
 	ok = !ferror(f) && buf_ok(out);
 	if (!ok)
-		fprintf(stderr, "eectl: %s: %s\n", path, ferror(f) ? strerror(errno) : "too big");
+		fprintf(stderr, "eectl: %s: %s\n", path, ferror(f) ? strerror(errno) : "no memory");
 	if (!standard)
 		fclose(f);
 	if (!ok)
@@ -88,6 +89,36 @@ eectl_write_registers(struct jw *w, const char *name, const struct eedcap_quote 
 	jw_end_object(w);
 }
 
+static void
+write_flag(struct jw *w, const char *name, int8_t flag)
+{
+	if (flag < 0)
+		jw_null(w, name);
+	else
+		jw_bool(w, name, flag != 0);
+}
+
+void
+eectl_write_platform(struct jw *w, const struct eedcap_platform *p, bool show_ppid)
+{
+	jw_hex(w, "fmspc", span_of(p->fmspc, sizeof p->fmspc));
+	jw_hex(w, "pceid", span_of(p->pceid, sizeof p->pceid));
+	jw_int(w, "pcesvn", p->pcesvn);
+	jw_hex(w, "sgx_tcb_components", span_of(p->components, sizeof p->components));
+	jw_hex(w, "cpusvn", span_of(p->cpusvn, sizeof p->cpusvn));
+	jw_str(w, "pck_ca", eectl_ca_name(p->ca));
+	jw_str(w, "sgx_type", eectl_sgx_type_name(p->sgx_type));
+	if (p->has_instance_id)
+		jw_hex(w, "platform_instance_id", span_of(p->instance_id, sizeof p->instance_id));
+	else
+		jw_null(w, "platform_instance_id");
+	write_flag(w, "dynamic_platform", p->dynamic_platform);
+	write_flag(w, "cached_keys", p->cached_keys);
+	write_flag(w, "smt_enabled", p->smt_enabled);
+	if (show_ppid) /* names one machine */
+		jw_hex(w, "ppid", span_of(p->ppid, sizeof p->ppid));
+}
+
 bool
 eectl_print_buf(const struct buf *b)
 {
@@ -106,4 +137,18 @@ const char *
 eectl_tee_name(enum eedcap_tee tee)
 {
 	return tee == EEDCAP_TDX ? "tdx" : "sgx";
+}
+
+const char *
+eectl_ca_name(enum eedcap_ca ca)
+{
+	return ca == EEDCAP_CA_PLATFORM ? "platform" : "processor";
+}
+
+const char *
+eectl_sgx_type_name(uint8_t type)
+{
+	static const char *const names[] = {"standard", "scalable", "scalable with integrity"};
+
+	return type < 3 ? names[type] : "unknown";
 }

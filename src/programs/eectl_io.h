@@ -7,8 +7,9 @@
 #include "base/jcs.h"
 #include "eedcap.h"
 
-/* Read a file, or standard input where path is "-", into a new buffer of at most max bytes. On
- * success the caller calls buf_fini; else a complaint was made. */
+/* Read a file, or standard input where path is "-", into a new buffer: its first max bytes where it
+ * has more, so that whoever has a ceiling below max can say what is too big. On success the caller
+ * calls buf_fini; else a complaint was made. */
 MUST_CHECK bool eectl_read_file(const char *path, size_t max, struct buf *out);
 
 /* Read a quote: binary as it is, else hex or base64 text with white space ignored. */
@@ -17,10 +18,15 @@ MUST_CHECK bool eectl_read_quote(const char *path, struct buf *out);
 /* Write the quote's registers as an object. */
 void eectl_write_registers(struct jw *w, const char *name, const struct eedcap_quote *q);
 
+/* Write what a PCK certificate says of the platform, as members of the open object. */
+void eectl_write_platform(struct jw *w, const struct eedcap_platform *p, bool show_ppid);
+
 /* Print one JSON text and a newline to stdout; false where that failed. */
 MUST_CHECK bool eectl_print_buf(const struct buf *b);
 
-/* The TEE's name, in lower case. */
+/* Names in lower case: of a TEE, a PCK CA, a kind of SGX platform. */
 const char *eectl_tee_name(enum eedcap_tee tee);
+const char *eectl_ca_name(enum eedcap_ca ca);
+const char *eectl_sgx_type_name(uint8_t type);
 
 #endif

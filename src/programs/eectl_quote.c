@@ -4,7 +4,7 @@
 
 #include "base/hex.h"
 #include "base/rfc3339.h"
-#include "dcap/certs.h"
+#include "dcap/pck.h"
 #include "dcap/quote.h"
 #include "programs/eectl.h"
 #include "programs/eectl_io.h"
@@ -14,6 +14,8 @@ const char usage_quote[] =
     "\n"
     "Show every field of a quote without verifying anything. FILE is the quote in\n"
     "binary, hex or base64; - reads standard input.\n"
+    "\n"
+    "The PPID and the serial numbers, which are shown too, name one machine.\n"
     "\n"
     "  -o json    print one JSON object, byte strings in hex\n"
     "\n"
@@ -45,19 +47,10 @@ read_chain(const struct eedcap_quote *q, struct chain *ch)
 	for (size_t i = 0; eedcap_quote_field_at(q, i, &name, &p, &n); i++)
 		if (strcmp(name, "certification_data") == 0)
 			text = span_of(p, n);
-	return eedcap_quote_cert_type(q) >= CERT_LEAF && chain_parse(ch, text, "chain", &e);
+	return eedcap_quote_cert_type(q) >= CERT_LEAF && pck_parse(ch, text, &e);
 }
 
 /* -- JSON -- */
-
-static void
-write_flag(struct jw *w, const char *name, int8_t flag)
-{
-	if (flag < 0)
-		jw_null(w, name);
-	else
-		jw_bool(w, name, flag != 0);
-}
 
 static void
 write_platform(struct jw *w, const struct eedcap_quote *q)
@@ -71,21 +64,7 @@ write_platform(struct jw *w, const struct eedcap_quote *q)
 		return;
 	}
 	jw_object(w, "platform");
-	jw_hex(w, "fmspc", span_of(p.fmspc, sizeof p.fmspc));
-	jw_hex(w, "pceid", span_of(p.pceid, sizeof p.pceid));
-	jw_int(w, "pcesvn", p.pcesvn);
-	jw_hex(w, "sgx_tcb_components", span_of(p.components, sizeof p.components));
-	jw_hex(w, "cpusvn", span_of(p.cpusvn, sizeof p.cpusvn));
-	jw_hex(w, "ppid", span_of(p.ppid, sizeof p.ppid));
-	jw_str(w, "ca", p.ca == EEDCAP_CA_PLATFORM ? "platform" : "processor");
-	jw_int(w, "sgx_type", p.sgx_type);
-	if (p.has_instance_id)
-		jw_hex(w, "platform_instance_id", span_of(p.instance_id, sizeof p.instance_id));
-	else
-		jw_null(w, "platform_instance_id");
-	write_flag(w, "dynamic_platform", p.dynamic_platform);
-	write_flag(w, "cached_keys", p.cached_keys);
-	write_flag(w, "smt_enabled", p.smt_enabled);
+	eectl_write_platform(w, &p, true);
 	jw_str(w, "root_crl_url", p.root_crl_url);
 	jw_end_object(w);
 }
@@ -170,15 +149,14 @@ print_platform(const struct eedcap_quote *q)
 		printf("PCK certificate: none readable: %s\n", e.detail);
 		return;
 	}
-	printf("Platform, by its PCK certificate (%s CA):\n",
-	    p.ca == EEDCAP_CA_PLATFORM ? "Platform" : "Processor");
+	printf("Platform, by its PCK certificate (of the %s CA):\n", eectl_ca_name(p.ca));
 	print_field("fmspc", span_of(p.fmspc, sizeof p.fmspc));
 	print_field("pceid", span_of(p.pceid, sizeof p.pceid));
 	printf("  %-21s %u\n", "pcesvn", p.pcesvn);
 	print_field("sgx_tcb_components", span_of(p.components, sizeof p.components));
 	print_field("cpusvn", span_of(p.cpusvn, sizeof p.cpusvn));
 	print_field("ppid", span_of(p.ppid, sizeof p.ppid));
-	printf("  %-21s %u\n", "sgx_type", p.sgx_type);
+	printf("  %-21s %s\n", "sgx_type", eectl_sgx_type_name(p.sgx_type));
 	if (p.has_instance_id)
 		print_field("platform_instance_id", span_of(p.instance_id, sizeof p.instance_id));
 }

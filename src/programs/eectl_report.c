@@ -45,20 +45,6 @@ compared(const struct report *r, const char *name)
 	return got;
 }
 
-static const char *
-ca_name(enum eedcap_ca ca)
-{
-	return ca == EEDCAP_CA_PLATFORM ? "platform" : "processor";
-}
-
-static const char *
-sgx_type_name(uint8_t type)
-{
-	static const char *const names[] = {"standard", "scalable", "scalable with integrity"};
-
-	return type < 3 ? names[type] : "unknown";
-}
-
 /* -- for programs -- */
 
 static void
@@ -67,36 +53,6 @@ write_time(struct jw *w, const char *name, int64_t t)
 	char text[RFC3339_SIZE];
 
 	jw_str(w, name, t ? rfc3339_write(t, text) : NULL);
-}
-
-static void
-write_flag(struct jw *w, const char *name, int8_t flag)
-{
-	if (flag < 0)
-		jw_null(w, name);
-	else
-		jw_bool(w, name, flag != 0);
-}
-
-static void
-write_platform(struct jw *w, const struct report *r, const struct eedcap_platform *p)
-{
-	jw_hex(w, "fmspc", span_of(p->fmspc, sizeof p->fmspc));
-	jw_hex(w, "pceid", span_of(p->pceid, sizeof p->pceid));
-	jw_int(w, "pcesvn", p->pcesvn);
-	jw_hex(w, "sgx_tcb_components", span_of(p->components, sizeof p->components));
-	jw_hex(w, "cpusvn", span_of(p->cpusvn, sizeof p->cpusvn));
-	jw_str(w, "pck_ca", ca_name(p->ca));
-	jw_str(w, "sgx_type", sgx_type_name(p->sgx_type));
-	if (p->has_instance_id)
-		jw_hex(w, "platform_instance_id", span_of(p->instance_id, sizeof p->instance_id));
-	else
-		jw_null(w, "platform_instance_id");
-	write_flag(w, "dynamic_platform", p->dynamic_platform);
-	write_flag(w, "cached_keys", p->cached_keys);
-	write_flag(w, "smt_enabled", p->smt_enabled);
-	if (r->show_ppid) /* names one machine */
-		jw_hex(w, "ppid", span_of(p->ppid, sizeof p->ppid));
 }
 
 static void
@@ -111,7 +67,7 @@ write_quote(struct jw *w, const struct report *r)
 			jw_null(w, none[i]);
 		return;
 	}
-	write_platform(w, r, eedcap_verdict_platform(r->verdict));
+	eectl_write_platform(w, eedcap_verdict_platform(r->verdict), r->show_ppid);
 	jw_str(w, "tee", eectl_tee_name(eedcap_quote_tee(q)));
 	jw_int(w, "quote_version", eedcap_quote_version(q));
 	jw_int(w, "body_type", eedcap_quote_body_type(q));
@@ -415,8 +371,8 @@ explain_platform(const struct report *r)
 	printf("  %-18s %u\n", "PCE SVN", p->pcesvn);
 	printf("  %-18s %s\n", "TCB components",
 	    hex_encode(span_of(p->components, sizeof p->components), hex));
-	printf("  %-18s %s\n", "SGX type", sgx_type_name(p->sgx_type));
-	printf("  %-18s %s\n", "PCK CA", ca_name(p->ca));
+	printf("  %-18s %s\n", "SGX type", eectl_sgx_type_name(p->sgx_type));
+	printf("  %-18s %s\n", "PCK CA", eectl_ca_name(p->ca));
 	if (p->has_instance_id)
 		printf("  %-18s %s\n", "platform instance",
 		    hex_encode(span_of(p->instance_id, sizeof p->instance_id), hex));

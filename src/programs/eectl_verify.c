@@ -219,7 +219,7 @@ read_root(struct options *o)
 	struct buf pem;
 	bool ok;
 
-	if (!eectl_read_file(o->root_ca, LIMIT_COLLATERAL, &pem))
+	if (!eectl_read_file(o->root_ca, LIMIT_CERT_DATA, &pem))
 		return false;
 	ok = eedcap_root_key(pem.p, pem.n, o->root_key, &e);
 	buf_fini(&pem);
@@ -328,7 +328,7 @@ run(struct options *o, struct eedcap_verdict **verdict)
 
 	if (!eectl_read_quote(o->quote, &quote))
 		return false;
-	if (!eectl_read_file(o->collateral, LIMIT_COLLATERAL, &json)) {
+	if (!eectl_read_file(o->collateral, LIMIT_COLLATERAL + 1, &json)) {
 		buf_fini(&quote);
 		return false;
 	}
