@@ -264,6 +264,7 @@ on_close(struct stream *s, const struct err *why, void *ctx)
 		why = &lost;
 	}
 	x->ops->on_close(x, why, x->ctx);
+	http1_body_fini(&x->body);
 	buf_fini(&x->in);
 	free(x);
 }

@@ -249,6 +249,7 @@ http_req_finish(struct http_req *r, const struct err *why)
 	}
 	if (r->ops && r->ops->on_close)
 		r->ops->on_close(r, why ? why : &none, r->ctx);
+	http1_body_fini(&r->body);
 	buf_fini(&r->raw);
 	buf_fini(&r->gathered);
 	free(r);
