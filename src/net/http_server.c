@@ -382,8 +382,17 @@ on_listener_close(struct listener *l, void *ctx)
 	server_end_if_done(s);
 }
 
+static void
+on_newcomer_refused(struct listener *l, const char *peer, const struct err *why, void *ctx)
+{
+	struct http_server *s = ctx;
+
+	if (s->ops->on_refused)
+		s->ops->on_refused(s, peer, why, s->ctx);
+}
+
 static const struct listener_ops listener_ops = {
-    .on_accept = on_accept, .on_close = on_listener_close};
+    .on_accept = on_accept, .on_refused = on_newcomer_refused, .on_close = on_listener_close};
 
 struct http_server *
 http_server_open(struct net_loop *l, const struct http_server_opts *o,

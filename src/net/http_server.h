@@ -25,7 +25,8 @@ struct http_server_opts {
 struct http_server_ops {
 	/* A head came. Answer, or set callbacks with http_req_set_ops and answer later. */
 	void (*on_request)(struct http_server *s, struct http_req *r, void *ctx);
-	/* Called when a request was refused before on_request (for log and counters). May be NULL. */
+	/* Called when a request was refused before on_request, or a connection before its first (for
+	 * log and counters). May be NULL. */
 	void (*on_refused)(
 	    struct http_server *s, const char *peer, const struct err *why, void *ctx);
 	/* The end, after http_server_close and its last connection. May be NULL. */
