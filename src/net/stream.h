@@ -84,7 +84,8 @@ bool stream_is_writable(const struct stream *s);
 
 /* Close with PEER_LOST once the peer's machine has shown no life for about that long, whether
  * bytes are under way to it (TCP_USER_TIMEOUT) or not (keepalive probes): it was unplugged, or lost
- * its power. Says nothing of the peer's program. 0, and at first: 90 s, and as long as the
+ * its power. Says little of the peer's program: only that one which lets bytes wait unread for that
+ * long counts as gone, too (RFC 9293 section 3.8.6.1's zero window). 0, and at first: 90 s, and as long as the
  * system retransmits. For TCP; may be called before on_open. */
 void stream_set_peer_timeout(struct stream *s, uint64_t ms);
 
