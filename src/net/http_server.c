@@ -104,7 +104,10 @@ conn_waits_for_peer(const struct http_conn *c)
 {
 	const struct http_req *r = c->req;
 
-	return stream_queued(c->stream) > 0 || (r && !r->body_done && http_req_wants(r));
+	if (r && r->piped && (r->answer_done || c->got_eof))
+		return true;
+	return stream_queued(c->stream) > 0
+	       || (r && !r->piped && !r->body_done && http_req_wants(r));
 }
 
 static void
@@ -238,6 +241,47 @@ conn_request_over(struct http_conn *c)
 	conn_set_timer(c, c->in.n > 0 ? s->head_ms : s->idle_ms);
 }
 
+/* An upgraded request: bytes in; the stream closes by itself once both sides have ended. */
+static void
+conn_advance_piped(struct http_conn *c)
+{
+	struct http_req *r = c->req;
+
+	if (c->in.n > 0 && http_req_wants(r))
+		buf_drop(&c->in, http_req_feed(r, buf_span(&c->in)));
+	if (c->got_eof && c->in.n == 0 && !c->stopped) {
+		r->body_done = true;
+		http_req_tell_end(r);
+	}
+}
+
+/* Move the request on. False when there is nothing more to do for now. */
+static bool
+conn_advance_request(struct http_conn *c)
+{
+	struct http_req *r = c->req;
+
+	if (!r->body_done && c->in.n > 0 && http_req_wants(r))
+		buf_drop(&c->in, http_req_feed(r, buf_span(&c->in)));
+	if (!c->stream || c->stopped)
+		return false;
+	if (r->body_done)
+		http_req_tell_end(r);
+	else if (http_req_wants(r) && !r->answered)
+		(void)http_req_feed(r, span_of(NULL, 0)); /* 100 Continue, where due */
+	if (!c->stream || c->stopped || r->piped)
+		return false;
+	if (r->answer_done && !r->body_done && (r->dropped > DROP_MAX || !r->keep)) {
+		r->keep = false;
+		conn_request_over(c);
+		return false;
+	}
+	if (!r->answer_done || !r->body_done)
+		return false;
+	conn_request_over(c);
+	return true;
+}
+
 void
 http_conn_advance(struct http_conn *c)
 {
@@ -248,31 +292,12 @@ http_conn_advance(struct http_conn *c)
 		return;
 	}
 	while (!c->stopped) {
-		struct http_req *r = c->req;
-
-		if (!r) {
-			if (!conn_next(c))
-				break;
-			continue;
-		}
-		if (!r->body_done && c->in.n > 0 && http_req_wants(r))
-			buf_drop(&c->in, http_req_feed(r, buf_span(&c->in)));
-		if (!c->stream || c->stopped)
-			break;
-		if (r->body_done)
-			http_req_tell_end(r);
-		else if (http_req_wants(r) && !r->answered)
-			(void)http_req_feed(r, span_of(NULL, 0)); /* 100 Continue, where due */
-		if (!c->stream || c->stopped)
-			break;
-		if (r->answer_done && !r->body_done && (r->dropped > DROP_MAX || !r->keep)) {
-			r->keep = false;
-			conn_request_over(c);
+		if (c->req && c->req->piped) {
+			conn_advance_piped(c);
 			break;
 		}
-		if (!r->answer_done || !r->body_done)
+		if (!(c->req ? conn_advance_request(c) : conn_next(c)))
 			break;
-		conn_request_over(c);
 	}
 	if (c->in.n == 0)
 		buf_fini(&c->in);
@@ -311,7 +336,7 @@ on_eof(struct stream *stream, void *ctx)
 	c->got_eof = true;
 	if (c->stopped)
 		return;
-	if (c->req && (!c->req->body_done || c->server->abort_on_eof))
+	if (c->req && !c->req->piped && (!c->req->body_done || c->server->abort_on_eof))
 		http_req_cut(c->req, ERR_IO, REASON_PEER_LOST, "the peer left");
 	else
 		http_conn_advance(c);
@@ -412,6 +437,7 @@ http_server_open(struct net_loop *l, const struct http_server_opts *o,
 	s->idle_ms = o->idle_timeout_ms ? o->idle_timeout_ms : IDLE_MS;
 	s->body_ms = o->body_timeout_ms ? o->body_timeout_ms : BODY_MS;
 	s->abort_on_eof = o->abort_on_eof;
+	s->leave_expect = o->leave_expect;
 	s->listener = listener_open(l, &o->listen, &listener_ops, s, e);
 	if (s->listener)
 		return s;
