@@ -1,5 +1,5 @@
-/* http_impl.h - inside of the HTTP server, for http_server.c, http_req.c, http_respond.c and
- * http_upgrade.c. */
+/* http_impl.h - inside of the HTTP server, for http_server.c, http_conn.c, http_req.c,
+ * http_respond.c and http_upgrade.c. */
 #ifndef NET_HTTP_IMPL_H
 #define NET_HTTP_IMPL_H
 
@@ -52,6 +52,12 @@ struct http_conn {
 	char peer[46];
 	bool tls, served, got_eof, stopped; /* stopped: nothing more is read as HTTP */
 };
+
+/* Serve an accepted stream. */
+void http_conn_begin(struct http_server *s, struct stream *stream);
+
+/* Free a server that is closed once its last connection is. */
+void http_server_end_if_done(struct http_server *s);
 
 /* Go on as far as possible; from the loop only. */
 void http_conn_advance(struct http_conn *c);
