@@ -10,10 +10,12 @@
 #define LISTENER_STREAMS 4096u
 #define LISTENER_BACKLOG 1024
 #define LISTENER_TLS_MS  10000u
+#define LISTENER_WAIT_MS 100u /* without memory */
 
 struct listener {
 	uv_tcp_t h;
 	struct net_item item;
+	struct net_timer retry;
 	struct net_loop *loop;
 	const struct listener_ops *ops;
 	void *ctx;
@@ -52,6 +54,7 @@ listener_close(struct listener *l)
 	if (l->closing)
 		return;
 	l->closing = true;
+	net_timer_stop(&l->retry);
 	net_loop_remove(&l->item);
 	uv_close((uv_handle_t *)&l->h, on_closed);
 }
@@ -80,15 +83,12 @@ on_late(void *ctx)
 	    s->preface ? "PROXY protocol header" : "TLS handshake");
 }
 
-/* Give a newcomer its state. NULL: it must be refused. */
-static struct stream *
-accept_stream(struct listener *l)
+/* Take a newcomer into `s`. False: it is refused. */
+static bool
+accept_stream(struct listener *l, struct stream *s)
 {
 	struct err e = {0};
-	struct stream *s = stream_new(l->loop, &e);
 
-	if (!s)
-		return NULL;
 	s->paused = true;
 	s->on_gone = on_stream_gone;
 	s->owner = l;
@@ -103,10 +103,10 @@ accept_stream(struct listener *l)
 	if (l->tls && !(s->tls = tls_session_new(l->tls, NULL, &e)))
 		goto refuse;
 	stream_note_peer(s);
-	return s;
+	return true;
 refuse:
 	stream_reset(s, NULL);
-	return NULL;
+	return false;
 }
 
 /* The stream is its owner's from here on. */
@@ -163,15 +163,22 @@ is_proxy(const struct listener *l, const struct stream *s)
 	       && ip_list_has(span_str(l->proxies), ip);
 }
 
+static void on_retry(void *ctx);
+
 static void
 on_connection(uv_stream_t *h, int status)
 {
 	struct listener *l = h->data;
 	struct err e = {0};
-	struct stream *s;
+	struct stream *s = status < 0 ? NULL : stream_new(l->loop, &e);
 
+	if (status == 0 && !s) {
+		/* Without memory newcomers wait: libuv gives the next only when this one is taken. */
+		net_timer_start(l->loop, &l->retry, LISTENER_WAIT_MS, on_retry, l);
+		return;
+	}
 	/* Out of descriptors libuv has already accepted and closed the newcomers by its reserve. */
-	if (status < 0 || !(s = accept_stream(l))) {
+	if (!s || !accept_stream(l, s)) {
 		l->refused++;
 		return;
 	}
@@ -188,6 +195,14 @@ on_connection(uv_stream_t *h, int status)
 	stream_set_ops(s, &preface_ops, l);
 	net_timer_start(l->loop, &s->timer, l->tls_timeout_ms, on_late, s);
 	stream_start(s);
+}
+
+static void
+on_retry(void *ctx)
+{
+	struct listener *l = ctx;
+
+	on_connection((uv_stream_t *)&l->h, 0);
 }
 
 /* -- the listening socket -- */
