@@ -84,16 +84,25 @@ http_conn_refuse(struct http_conn *c, const struct err *why)
 	stream_finish(c->stream);
 }
 
+/* Say whether the peer rightly sends nothing: it waits for the handler's 100. */
+static bool
+peer_waits_for_100(const struct http_req *r)
+{
+	return r->head.expect_continue && r->conn->server->leave_expect && !r->continued
+	       && !r->answered;
+}
+
 /* Say whether the peer is what we wait for: its body, or its reading. */
 static bool
 conn_waits_for_peer(const struct http_conn *c)
 {
 	const struct http_req *r = c->req;
 
-	if (r && r->piped && (r->answer_done || c->got_eof))
+	if (stream_queued(c->stream) > 0)
 		return true;
-	return stream_queued(c->stream) > 0
-	       || (r && !r->piped && !r->body_done && http_req_wants(r));
+	if (r && r->piped)
+		return (r->answer_done || c->got_eof) && !r->paused;
+	return r && !r->body_done && http_req_wants(r) && !peer_waits_for_100(r);
 }
 
 static void

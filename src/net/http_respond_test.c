@@ -137,7 +137,7 @@ on_request(struct http_server *s, struct http_req *r, void *ctx)
 		answer_with_hints(r);
 	} else if (span_is(p, "/go-on")) {
 		http_req_set_ops(r, &sink, w);
-		net_timer_start(w->l, &w->act, 30, go_on, w);
+		net_timer_start(w->l, &w->act, 250, go_on, w); /* beyond body_timeout_ms */
 	} else if (span_is(p, "/too-big")) {
 		http_req_set_ops(r, &sink, w);
 		net_timer_start(w->l, &w->act, 10, refuse_body, w);
