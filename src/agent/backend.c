@@ -316,7 +316,11 @@ on_close(struct http_exchange *x, const struct err *why, void *ctx)
 	job_finish(j, why);
 }
 
-static const struct http_exchange_ops exchange_ops = {on_head, on_body, on_end, on_drain, on_close};
+static const struct http_exchange_ops exchange_ops = {.on_head = on_head,
+    .on_body = on_body,
+    .on_end = on_end,
+    .on_drain = on_drain,
+    .on_close = on_close};
 
 /* The visitor's Host is kept, so that the backend sees the name that was asked for; a backend that
  * wants another has EE_BACKEND_HOST. */

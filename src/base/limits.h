@@ -11,6 +11,9 @@
 /* Request or response head: what nginx takes by default in four large buffers. */
 #define LIMIT_HEAD        (32u * 1024)
 #define LIMIT_HEAD_FIELDS 128
+/* PROXY protocol header: addresses are 216 bytes at most; the TLVs that balancers send (names, TLS
+ * version, endpoint ids) fit many times. */
+#define LIMIT_PROXY_HEADER 4096u
 /* JSON of protocol messages: nesting and values far above any that is defined. */
 #define LIMIT_JSON_DEPTH 32
 #define LIMIT_JSON_NODES 65536

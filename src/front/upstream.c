@@ -209,8 +209,11 @@ on_close(struct http_exchange *h, const struct err *why, void *ctx)
 	events->reset(asker, why->code == ERR_NONE ? &e : why);
 }
 
-static const struct http_exchange_ops http_ops = {
-    on_answer_head, on_answer_body, on_answer_end, on_drain, on_close};
+static const struct http_exchange_ops http_ops = {.on_head = on_answer_head,
+    .on_body = on_answer_body,
+    .on_end = on_answer_end,
+    .on_drain = on_drain,
+    .on_close = on_close};
 
 /* -- opening -- */
 

@@ -1,33 +1,16 @@
 #include "net/http_client.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/limits.h"
+#include "net/http_client_impl.h"
 
 #define FIRST_BYTE_MS 15000u
 #define IDLE_MS       60000u
+#define EXPECT_MS     1000u
 
-struct http_exchange {
-	struct net_loop *loop;
-	struct stream *stream;
-	const struct http_exchange_ops *ops;
-	void *ctx;
-	struct net_timer timer;
-	struct net_defer more;
-	struct buf in; /* the head while it comes; the body's bytes while paused */
-	struct http1_scan scan;
-	struct http1_body body;
-	int64_t left; /* of the request's announced length; -1: chunked */
-	uint64_t first_byte_ms, idle_ms;
-	uint64_t sent_ms, active_ms, taken; /* request sent; last byte either way */
-	bool to_head, open, sent, got_head, paused, done, closing, got_eof;
-};
-
-static void on_more(void *ctx);
-
-static void
-exchange_fail(struct http_exchange *x, enum err_code c, enum reason r, const char *what)
+void
+http_exchange_fail(struct http_exchange *x, enum err_code c, enum reason r, const char *what)
 {
 	struct err e = {0};
 
@@ -42,8 +25,67 @@ http_exchange_close(struct http_exchange *x, const struct err *why)
 		return;
 	x->closing = true;
 	net_timer_stop(&x->timer);
+	net_timer_stop(&x->grace);
 	net_defer_stop(&x->more);
-	stream_close(x->stream, why);
+	if (x->stream)
+		stream_close(x->stream, why);
+}
+
+static void
+exchange_free(struct http_exchange *x)
+{
+	net_timer_stop(&x->timer);
+	net_timer_stop(&x->grace);
+	net_defer_stop(&x->more);
+	net_defer_stop(&x->over);
+	http1_body_fini(&x->body);
+	buf_fini(&x->head);
+	buf_fini(&x->held);
+	buf_fini(&x->in);
+	if (x->pool)
+		http_pool_drop(x->pool);
+	free(x);
+}
+
+/* The pool has the connection, so no stream's end tells of ours. */
+static void
+on_over(void *ctx)
+{
+	static const struct err none;
+	struct http_exchange *x = ctx;
+
+	x->ops->on_close(x, &none, x->ctx);
+	exchange_free(x);
+}
+
+void
+http_exchange_finish(struct http_exchange *x, size_t rest)
+{
+	struct stream *s = x->stream;
+
+	x->done = true;
+	/* RFC 9112 section 9.3: both messages were whole, and not a byte is left in between. */
+	if (x->pool && x->keep && rest == 0 && http_exchange_is_sent(x) && !x->dropped
+	    && !x->got_eof && stream_queued(s) == 0 && stream_is_writable(s)) {
+		x->stream = NULL;
+		net_timer_stop(&x->timer);
+		net_defer_call(x->loop, &x->over, on_over, x);
+		http_pool_give(x->pool, s);
+	}
+	if (x->ops->on_end)
+		x->ops->on_end(x, x->ctx);
+	http_exchange_close(x, NULL);
+}
+
+/* Say whether a byte of the peer's, or its reading, is what the exchange waits for. */
+static bool
+waits_for_peer(const struct http_exchange *x)
+{
+	if (stream_queued(x->stream) > 0)
+		return true;
+	if (x->piped)
+		return (x->ended || x->got_eof) && !x->paused;
+	return http_exchange_is_sent(x) && !x->paused;
 }
 
 /* Ticks while the exchange lives, an eighth of the shorter time apart. */
@@ -52,167 +94,46 @@ on_tick(void *ctx)
 {
 	struct http_exchange *x = ctx;
 	uint64_t now = net_loop_now_ms(x->loop);
-	bool sending = stream_queued(x->stream) > 0;
 
-	if (!x->open)
-		return;
-	if (stream_taken(x->stream) != x->taken || (!sending && (!x->sent || x->paused))) {
+	if (stream_taken(x->stream) != x->taken || !waits_for_peer(x)) {
 		x->taken = stream_taken(x->stream);
 		x->active_ms = now;
 	}
-	if (x->sent && !sending && !x->got_head) {
+	if (http_exchange_is_sent(x) && stream_queued(x->stream) == 0 && !x->got_head) {
 		if (x->sent_ms == 0)
 			x->sent_ms = now;
 		if (now - x->sent_ms >= x->first_byte_ms)
-			exchange_fail(x, ERR_IO, REASON_PROXY_TIMEOUT, "no first byte");
+			http_exchange_fail(x, ERR_IO, REASON_PROXY_TIMEOUT, "no first byte");
 		return;
 	}
 	if (now - x->active_ms >= x->idle_ms)
-		exchange_fail(x, ERR_IO, REASON_PEER_IDLE, "silence");
+		http_exchange_fail(x, ERR_IO, REASON_PEER_IDLE, "silence");
+}
+
+static void
+on_grace_over(void *ctx)
+{
+	http_exchange_go(ctx, true);
+}
+
+/* The connection is there: the clocks run. */
+static void
+begin(struct http_exchange *x)
+{
+	uint64_t shorter = x->first_byte_ms < x->idle_ms ? x->first_byte_ms : x->idle_ms;
+
+	x->open = true;
+	x->active_ms = net_loop_now_ms(x->loop);
+	x->taken = stream_taken(x->stream);
+	net_timer_repeat(x->loop, &x->timer, shorter / 8 + 1, on_tick, x);
+	if (x->waits)
+		net_timer_start(x->loop, &x->grace, x->expect_ms, on_grace_over, x);
 }
 
 static void
 on_open(struct stream *s, void *ctx)
 {
-	struct http_exchange *x = ctx;
-	uint64_t shorter = x->first_byte_ms < x->idle_ms ? x->first_byte_ms : x->idle_ms;
-
-	x->open = true;
-	x->active_ms = net_loop_now_ms(x->loop);
-	net_timer_repeat(x->loop, &x->timer, shorter / 8 + 1, on_tick, x);
-}
-
-static void
-finish(struct http_exchange *x)
-{
-	x->done = true;
-	if (x->ops->on_end)
-		x->ops->on_end(x, x->ctx);
-	http_exchange_close(x, NULL);
-}
-
-/* Feed the answer's body; keeps what a pause leaves over. */
-static void
-take_body(struct http_exchange *x, struct span in)
-{
-	while (!x->closing) {
-		struct span piece = span_of(NULL, 0);
-		struct err e = {0};
-		size_t used = 0;
-		enum step step;
-
-		if (x->paused) {
-			buf_add(&x->in, in);
-			if (!buf_ok(&x->in))
-				exchange_fail(x, ERR_NOMEM, REASON_NO_MEMORY, "body");
-			return;
-		}
-		step = http1_body_feed(&x->body, in, &used, &piece, &e);
-		in = span_from(in, used);
-		if (step == STEP_BAD) {
-			exchange_fail(x, ERR_MALFORMED, REASON_INVALID_PROXY_RESPONSE, e.detail);
-			return;
-		}
-		if (piece.n > 0)
-			x->ops->on_body(x, piece, x->ctx);
-		if (step == STEP_DONE && !x->closing) {
-			finish(x);
-			return;
-		}
-		if (step == STEP_MORE && piece.n == 0)
-			return;
-	}
-}
-
-/* The final head is whole: its spans lie in the first bytes of x->in. */
-static void
-take_head(struct http_exchange *x, const struct http_head *h, size_t used)
-{
-	struct buf in = x->in;
-
-	buf_init(&x->in, in.max);
-	x->got_head = true;
-	http1_body_init(&x->body, h->framing, h->length);
-	x->ops->on_head(x, h, x->ctx);
-	if (!x->closing
-	    && (h->framing == HTTP_NO_BODY || (h->framing == HTTP_LENGTH && !h->length)))
-		finish(x);
-	else
-		take_body(x, span_from(buf_span(&in), used));
-	buf_fini(&in);
-}
-
-static void
-take_heads(struct http_exchange *x)
-{
-	while (!x->closing && !x->got_head) {
-		struct http_head h;
-		struct err e = {0};
-		size_t used = 0;
-
-		switch (http1_response(&x->scan, buf_span(&x->in), x->to_head, &h, &used, &e)) {
-		case STEP_MORE:
-			return;
-		case STEP_BAD:
-			http_exchange_close(x, &e);
-			return;
-		default:
-			break;
-		}
-		if (h.status >= 200) {
-			take_head(x, &h, used);
-			return;
-		}
-		/* RFC 9110 section 7.8: nobody asked to switch. */
-		if (h.status == 101) {
-			exchange_fail(
-			    x, ERR_MALFORMED, REASON_INVALID_PROXY_RESPONSE, "switches protocols");
-			return;
-		}
-		buf_drop(&x->in, used);
-		x->scan = (struct http1_scan){0};
-	}
-}
-
-static void
-take(struct http_exchange *x, struct span bytes)
-{
-	if (x->got_head) {
-		take_body(x, bytes);
-		return;
-	}
-	buf_add(&x->in, bytes);
-	if (!buf_ok(&x->in))
-		exchange_fail(x, ERR_MALFORMED, REASON_INVALID_PROXY_RESPONSE, "head too long");
-	else
-		take_heads(x);
-}
-
-static void
-take_eof(struct http_exchange *x)
-{
-	if (x->closing)
-		return;
-	if (x->got_head && http1_body_ends_at_close(&x->body))
-		finish(x);
-	else
-		exchange_fail(x, ERR_IO, REASON_PEER_LOST, "ended before the answer was whole");
-}
-
-/* What waited for a resume. */
-static void
-on_more(void *ctx)
-{
-	struct http_exchange *x = ctx;
-	struct buf in = x->in;
-
-	if (x->paused || x->closing)
-		return;
-	buf_init(&x->in, in.max);
-	take_body(x, buf_span(&in));
-	buf_fini(&in);
-	if (x->got_eof && x->in.n == 0)
-		take_eof(x);
+	begin(ctx);
 }
 
 static void
@@ -223,12 +144,14 @@ on_read(struct stream *s, struct span bytes, void *ctx)
 	if (x->closing)
 		return;
 	x->active_ms = net_loop_now_ms(x->loop);
-	if (x->got_head && x->in.n > 0) {
-		buf_add(&x->in, bytes);
-		on_more(x);
-		return;
-	}
-	take(x, bytes);
+	http_exchange_take(x, bytes);
+}
+
+bool
+http_exchange_may_repeat(const struct http_exchange *x)
+{
+	return x->reused && !x->closing && !x->wrote_body
+	       && (x->idempotent || stream_taken(x->stream) == x->taken_before);
 }
 
 static void
@@ -236,9 +159,14 @@ on_eof(struct stream *s, void *ctx)
 {
 	struct http_exchange *x = ctx;
 
+	if (http_exchange_may_repeat(x)) {
+		x->again = true;
+		stream_close(s, NULL);
+		return;
+	}
 	x->got_eof = true;
 	if (!x->got_head || x->in.n == 0)
-		take_eof(x);
+		http_exchange_take_eof(x);
 }
 
 static void
@@ -250,22 +178,29 @@ on_drain(struct stream *s, void *ctx)
 		x->ops->on_drain(x, x->ctx);
 }
 
+static bool dial_again(struct http_exchange *x, struct err *e);
+
 static void
 on_close(struct stream *s, const struct err *why, void *ctx)
 {
+	static const struct err none;
 	struct http_exchange *x = ctx;
 	struct err lost = {0};
 
-	x->closing = true;
-	net_timer_stop(&x->timer);
-	net_defer_stop(&x->more);
+	if ((x->again || http_exchange_may_repeat(x)) && !x->closing) {
+		if (dial_again(x, &lost))
+			return;
+		why = &lost;
+	}
+	if (x->done && !x->piped)
+		why = &none; /* whole, whatever became of the rest of the request */
 	if (!x->done && why->code == ERR_NONE) {
 		err_set(&lost, ERR_IO, REASON_PEER_LOST, "closed before the answer was whole");
 		why = &lost;
 	}
+	x->closing = true;
 	x->ops->on_close(x, why, x->ctx);
-	buf_fini(&x->in);
-	free(x);
+	exchange_free(x);
 }
 
 static const struct stream_ops exchange_ops = {.on_open = on_open,
@@ -274,41 +209,67 @@ static const struct stream_ops exchange_ops = {.on_open = on_open,
     .on_drain = on_drain,
     .on_close = on_close};
 
-static bool
-is_ours(struct span name)
+/* A request on its way: a server may answer, and go away, before it has read it whole. */
+static void
+send_head(struct http_exchange *x)
 {
-	static const char *const ours[] = {"content-length", "transfer-encoding", "connection",
-	    "keep-alive", "expect", "upgrade", "te", "proxy-connection"};
-
-	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-		if (span_iis(name, ours[i]))
-			return true;
-	return false;
+	stream_read_on(x->stream);
+	stream_write(x->stream, buf_span(&x->head));
 }
 
-static void
-write_head(struct buf *b, const struct http_exchange_opts *o)
+/* The pooled connection had ended: send the request on a fresh one. */
+static bool
+dial_again(struct http_exchange *x, struct err *e)
 {
-	http1_write_request_line(b, o->method, o->target);
-	for (size_t i = 0; i < o->n_fields; i++) {
-		const struct http_field *f = &o->fields[i];
+	x->again = x->reused = x->open = false;
+	x->sent_ms = 0;
+	net_timer_stop(&x->timer);
+	net_timer_stop(&x->grace);
+	x->stream = http_pool_dial(x->pool, &exchange_ops, x, e);
+	if (!x->stream)
+		return false;
+	if (x->paused)
+		stream_pause(x->stream);
+	send_head(x);
+	buf_fini(&x->head);
+	if (!x->waits)
+		http_exchange_send_held(x);
+	return true;
+}
 
-		if (is_ours(f->name))
-			continue;
-		b->failed = b->failed || !http_token_ok(f->name) || !http_value_ok(f->value);
-		buf_add(b, f->name);
-		buf_add_str(b, ": ");
-		buf_add(b, f->value);
-		buf_add_str(b, "\r\n");
-	}
-	if (o->body_length > 0)
-		buf_printf(b, "Content-Length: %lld\r\n", (long long)o->body_length);
-	else if (o->body_length < 0)
-		buf_add_str(b, "Transfer-Encoding: chunked\r\n");
-	else if (span_is(o->method, "POST") || span_is(o->method, "PUT")
-		 || span_is(o->method, "PATCH"))
-		buf_add_str(b, "Content-Length: 0\r\n"); /* RFC 9110 section 8.6 */
-	buf_add_str(b, "Connection: close\r\n\r\n");
+static bool
+connect_exchange(struct http_exchange *x, const struct http_exchange_opts *o, struct err *e)
+{
+	bool surely = !x->idempotent || o->body_length != 0;
+
+	if (x->pool)
+		x->stream = http_pool_take(x->pool, surely, &exchange_ops, x);
+	x->reused = x->stream != NULL;
+	if (!x->stream && x->pool)
+		x->stream = http_pool_dial(x->pool, &exchange_ops, x, e);
+	else if (!x->stream)
+		x->stream = stream_connect(x->loop, &o->dial, &exchange_ops, x, e);
+	if (!x->stream)
+		return false;
+	x->taken_before = stream_taken(x->stream);
+	send_head(x);
+	if (x->reused)
+		begin(x);
+	else
+		buf_fini(&x->head);
+	return true;
+}
+
+/* RFC 9110 section 9.2.2. */
+static bool
+is_idempotent(struct span method)
+{
+	static const char *const all[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (span_is(method, all[i]))
+			return true;
+	return false;
 }
 
 struct http_exchange *
@@ -316,9 +277,7 @@ http_exchange_start(struct net_loop *l, const struct http_exchange_opts *o,
     const struct http_exchange_ops *ops, void *ctx, struct err *e)
 {
 	struct http_exchange *x = calloc(1, sizeof *x);
-	struct buf head;
 
-	buf_init(&head, 2 * LIMIT_HEAD);
 	if (!x) {
 		err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "exchange");
 		return NULL;
@@ -328,70 +287,28 @@ http_exchange_start(struct net_loop *l, const struct http_exchange_opts *o,
 	x->ops = ops;
 	x->ctx = ctx;
 	x->left = o->body_length;
-	x->sent = o->body_length == 0;
+	x->ended = o->body_length == 0;
+	x->waits = o->expect_continue && !x->ended;
 	x->to_head = span_is(o->method, "HEAD");
+	x->idempotent = is_idempotent(o->method);
 	x->first_byte_ms = o->first_byte_ms ? o->first_byte_ms : FIRST_BYTE_MS;
 	x->idle_ms = o->idle_ms ? o->idle_ms : IDLE_MS;
-	write_head(&head, o);
-	if (!buf_ok(&head))
-		err_set(e, ERR_MALFORMED, REASON_BAD_REQUEST, "the head breaks HTTP's grammar");
-	else
-		x->stream = stream_connect(l, &o->dial, &exchange_ops, x, e);
-	if (x->stream)
-		stream_write(x->stream, buf_span(&head));
-	buf_fini(&head);
-	if (x->stream)
+	x->expect_ms = o->expect_ms ? o->expect_ms : EXPECT_MS;
+	x->pool = o->pool;
+	if (x->pool)
+		http_pool_hold(x->pool);
+	if (http_exchange_write_head(x, o, e) && connect_exchange(x, o, e))
 		return x;
-	free(x);
+	exchange_free(x);
 	return NULL;
-}
-
-bool
-http_exchange_write(struct http_exchange *x, struct span piece)
-{
-	char size[24];
-	int n;
-
-	if (x->closing || x->sent)
-		return false;
-	if (piece.n == 0)
-		return true;
-	if (x->left >= 0) {
-		if (piece.n > (uint64_t)x->left)
-			return false;
-		x->left -= (int64_t)piece.n;
-		return stream_write(x->stream, piece);
-	}
-	n = snprintf(size, sizeof size, "%zx\r\n", piece.n);
-	return n > 0 && stream_write(x->stream, span_of(size, (size_t)n))
-	       && stream_write(x->stream, piece) && stream_write(x->stream, span_str("\r\n"));
-}
-
-bool
-http_exchange_is_full(const struct http_exchange *x)
-{
-	return stream_is_full(x->stream);
-}
-
-void
-http_exchange_end(struct http_exchange *x)
-{
-	if (x->closing || x->sent)
-		return;
-	if (x->left > 0) {
-		exchange_fail(x, ERR_IO, REASON_INTERNAL, "less body than was announced");
-		return;
-	}
-	if (x->left < 0)
-		stream_write(x->stream, span_str("0\r\n\r\n"));
-	x->sent = true;
 }
 
 void
 http_exchange_pause(struct http_exchange *x)
 {
 	x->paused = true;
-	stream_pause(x->stream);
+	if (x->stream)
+		stream_pause(x->stream);
 }
 
 void
@@ -403,5 +320,5 @@ http_exchange_resume(struct http_exchange *x)
 	x->active_ms = net_loop_now_ms(x->loop);
 	stream_resume(x->stream);
 	if (x->got_head && x->in.n > 0)
-		net_defer_call(x->loop, &x->more, on_more, x);
+		net_defer_call(x->loop, &x->more, http_exchange_take_more, x);
 }

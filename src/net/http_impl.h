@@ -1,4 +1,5 @@
-/* http_impl.h - inside of the HTTP server, for http_server.c, http_req.c and http_respond.c. */
+/* http_impl.h - inside of the HTTP server, for http_server.c, http_conn.c, http_req.c,
+ * http_respond.c and http_upgrade.c. */
 #ifndef NET_HTTP_IMPL_H
 #define NET_HTTP_IMPL_H
 
@@ -16,7 +17,7 @@ struct http_server {
 	char *name;
 	int64_t date_s; /* of `date` */
 	char date[32];
-	bool abort_on_eof, draining;
+	bool abort_on_eof, leave_expect, draining;
 };
 
 struct http_req {
@@ -35,6 +36,7 @@ struct http_req {
 	bool body_done, end_told, paused, continued;
 	bool answered, chunked, no_body; /* head queued; how its body goes */
 	bool answer_done, keep;
+	bool piped; /* upgraded: bytes, both ways */
 };
 
 struct http_conn {
@@ -50,6 +52,12 @@ struct http_conn {
 	char peer[46];
 	bool tls, served, got_eof, stopped; /* stopped: nothing more is read as HTTP */
 };
+
+/* Serve an accepted stream. */
+void http_conn_begin(struct http_server *s, struct stream *stream);
+
+/* Free a server that is closed once its last connection is. */
+void http_server_end_if_done(struct http_server *s);
 
 /* Go on as far as possible; from the loop only. */
 void http_conn_advance(struct http_conn *c);
@@ -71,6 +79,13 @@ void http_req_tell_end(struct http_req *r);
 
 /* Call the last callbacks and free. why NULL: in good order. */
 void http_req_finish(struct http_req *r, const struct err *why);
+
+/* Say whether anything may be written as an answer. */
+bool http_req_can_answer(const struct http_req *r);
+
+/* Write the fields that are not the server's own; the buffer fails where one breaks the grammar. */
+void http_respond_fields(
+    const struct http_server *s, struct buf *b, const struct http_field *fields, size_t n);
 
 /* Cut the connection: nothing was answered, or too little. */
 void http_req_cut(struct http_req *r, enum err_code c, enum reason reason, const char *what);

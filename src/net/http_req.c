@@ -2,7 +2,6 @@
 #include <stdlib.h>
 
 #include "net/http_impl.h"
-#include "net/ws_impl.h"
 
 struct span
 http_req_method(const struct http_req *r)
@@ -71,6 +70,12 @@ http_req_server(const struct http_req *r)
 	return r->conn->server;
 }
 
+const struct fields *
+http_req_trailers(const struct http_req *r)
+{
+	return r->body_done ? r->body.trailers : NULL;
+}
+
 bool
 http_req_is_answered(const struct http_req *r)
 {
@@ -136,7 +141,7 @@ http_req_abort(struct http_req *r, const struct err *why)
 bool
 http_req_wants(const struct http_req *r)
 {
-	return r->answer_done || (!r->paused && (r->collect || r->ops));
+	return (r->answer_done && !r->piped) || (!r->paused && (r->collect || r->ops));
 }
 
 /* Call the collector, once. */
@@ -163,7 +168,7 @@ collect_too_big(struct http_req *r)
 static void
 deliver(struct http_req *r, struct span piece)
 {
-	if (r->answer_done) {
+	if (r->answer_done && !r->piped) {
 		r->dropped += piece.n;
 		return;
 	}
@@ -181,7 +186,8 @@ deliver(struct http_req *r, struct span piece)
 static void
 say_continue(struct http_req *r)
 {
-	if (r->continued || !r->head.expect_continue || r->head.minor < 1 || r->answered)
+	if (r->continued || !r->head.expect_continue || r->answered
+	    || r->conn->server->leave_expect)
 		return;
 	r->continued = true;
 	stream_write(r->conn->stream, span_str("HTTP/1.1 100 Continue\r\n\r\n"));
@@ -249,63 +255,8 @@ http_req_finish(struct http_req *r, const struct err *why)
 	}
 	if (r->ops && r->ops->on_close)
 		r->ops->on_close(r, why ? why : &none, r->ctx);
+	http1_body_fini(&r->body);
 	buf_fini(&r->raw);
 	buf_fini(&r->gathered);
 	free(r);
-}
-
-/* RFC 6455 section 4.2.1: what an upgrade has to say. */
-static bool
-upgrade_check(const struct http_head *h, struct err *e)
-{
-	if (!span_is(h->method, "GET") || h->minor < 1
-	    || !http_list_has(http_head_get(h, "connection"), "upgrade")
-	    || !http_list_has(http_head_get(h, "upgrade"), "websocket"))
-		return err_set(e, ERR_UNSUPPORTED, REASON_UPGRADE_REQUIRED, "no upgrade asked for");
-	if (!span_is(http_head_get(h, "sec-websocket-version"), "13"))
-		return err_set(e, ERR_UNSUPPORTED, REASON_UPGRADE_REQUIRED, "version is not 13");
-	if (http_field_count(h->fields, h->n, "sec-websocket-key") != 1
-	    || !ws_key_ok(http_head_get(h, "sec-websocket-key")))
-		return err_set(e, ERR_MALFORMED, REASON_BAD_REQUEST, "bad Sec-WebSocket-Key");
-	if (h->framing == HTTP_CHUNKED || (h->framing == HTTP_LENGTH && h->length > 0))
-		return err_set(e, ERR_MALFORMED, REASON_BAD_REQUEST, "upgrade with a body");
-	return true;
-}
-
-struct ws_conn *
-http_upgrade_ws(struct http_req *r, const struct ws_conn_opts *o, const struct ws_conn_ops *ops,
-    void *ctx, struct err *e)
-{
-	struct http_conn *c = r->conn;
-	char accept[WS_ACCEPT_MAX];
-	struct ws_conn *w;
-	struct buf head;
-
-	if (!upgrade_check(&r->head, e))
-		return NULL;
-	if (!c->stream || c->stopped || r->answered || !stream_is_writable(c->stream)) {
-		err_set(e, ERR_NOT_NOW, REASON_PEER_LOST, "the connection is closing");
-		return NULL;
-	}
-	if (!ws_accept(http_req_field(r, "sec-websocket-key"), accept)) {
-		err_set(e, ERR_IO, REASON_INTERNAL, "SHA-1");
-		return NULL;
-	}
-	w = ws_conn_adopt(c->stream, o, ops, ctx, e);
-	if (!w)
-		return NULL;
-	buf_init(&head, 512);
-	buf_add_str(&head, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-			   "Connection: Upgrade\r\nSec-WebSocket-Accept: ");
-	buf_add_str(&head, accept);
-	buf_add_str(&head, "\r\n\r\n");
-	stream_write(c->stream, buf_span(&head));
-	buf_fini(&head);
-	/* A client may not send before it has seen 101, but bytes may have come with a stall. */
-	ws_conn_begin(w, buf_span(&c->in));
-	c->stream = NULL;
-	c->stopped = r->answered = r->answer_done = true;
-	net_timer_stop(&c->timer);
-	http_conn_kick(c);
-	return w;
 }

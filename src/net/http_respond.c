@@ -1,4 +1,4 @@
-/* http_respond.c - the answer's side of the HTTP server. */
+/* http_respond.c - the answer's side of the HTTP server: interim heads, head, body, trailers. */
 #include <stdio.h>
 #include <time.h>
 
@@ -30,15 +30,13 @@ is_ours(const struct http_server *s, struct span name)
 	       || span_iis(name, "connection") || span_iis(name, "keep-alive");
 }
 
-/* Write one field; the buffer fails where it would break the grammar. */
-static void
-add_field(struct buf *b, struct span name, struct span value)
+void
+http_respond_fields(
+    const struct http_server *s, struct buf *b, const struct http_field *fields, size_t n)
 {
-	b->failed = b->failed || !http_token_ok(name) || !http_value_ok(value);
-	buf_add(b, name);
-	buf_add_str(b, ": ");
-	buf_add(b, value);
-	buf_add_str(b, CRLF);
+	for (size_t i = 0; i < n; i++)
+		if (!is_ours(s, fields[i].name))
+			http1_write_field_of(b, fields[i]);
 }
 
 /* Decide how the body goes, and write the fields that say so. */
@@ -65,10 +63,31 @@ add_framing(struct http_req *r, struct buf *b, int status, int64_t length)
 		buf_add_str(b, "Connection: keep-alive" CRLF);
 }
 
-static bool
-can_answer(const struct http_req *r)
+bool
+http_req_can_answer(const struct http_req *r)
 {
 	return r->conn->stream && !r->conn->stopped && stream_is_writable(r->conn->stream);
+}
+
+bool
+http_respond_interim(struct http_req *r, int status, const struct http_field *fields, size_t n)
+{
+	struct buf b;
+	bool ok;
+
+	if (!http_req_can_answer(r) || r->answered || status < 100 || status == 101 || status > 199)
+		return false;
+	buf_init(&b, 2 * LIMIT_HEAD);
+	http1_write_status_line(&b, status);
+	http_respond_fields(r->conn->server, &b, fields, n);
+	http1_write_end(&b);
+	ok = buf_ok(&b);
+	/* RFC 9110 section 15.2: HTTP/1.0 knows no 1xx. */
+	if (r->head.minor > 0)
+		ok = ok && stream_write(r->conn->stream, buf_span(&b));
+	r->continued = r->continued || (ok && status == 100);
+	buf_fini(&b);
+	return ok;
 }
 
 bool
@@ -79,21 +98,19 @@ http_respond_head(
 	struct buf b;
 	bool ok;
 
-	if (!can_answer(r) || r->answered || status < 200 || status > 999)
+	if (!http_req_can_answer(r) || r->answered || status < 200 || status > 999)
 		return false;
 	buf_init(&b, 2 * LIMIT_HEAD);
 	/* The body that a client holds back for a 100 that it did not get may never come. */
 	r->keep = r->head.keep_alive && !s->draining
 		  && !(r->head.expect_continue && !r->continued && !r->body_done);
 	http1_write_status_line(&b, status);
-	add_field(&b, span_str("Date"), span_str(server_date(s)));
+	http1_write_field(&b, "Date", span_str(server_date(s)));
 	if (s->name)
-		add_field(&b, span_str("Server"), span_str(s->name));
-	for (size_t i = 0; i < n; i++)
-		if (!is_ours(s, fields[i].name))
-			add_field(&b, fields[i].name, fields[i].value);
+		http1_write_field(&b, "Server", span_str(s->name));
+	http_respond_fields(s, &b, fields, n);
 	add_framing(r, &b, status, length);
-	buf_add_str(&b, CRLF);
+	http1_write_end(&b);
 	ok = buf_ok(&b) && stream_write(r->conn->stream, buf_span(&b));
 	r->answered = ok;
 	buf_fini(&b);
@@ -107,7 +124,7 @@ http_respond_body(struct http_req *r, struct span piece)
 	char size[24];
 	int n;
 
-	if (!can_answer(r) || !r->answered || r->answer_done)
+	if (!http_req_can_answer(r) || !r->answered || r->answer_done)
 		return false;
 	if (r->no_body || piece.n == 0)
 		return true;
@@ -132,14 +149,34 @@ http_respond_is_full(const struct http_req *r)
 void
 http_respond_end(struct http_req *r)
 {
-	if (!can_answer(r) || !r->answered || r->answer_done)
+	http_respond_end_with(r, NULL);
+}
+
+static void
+write_last_chunk(struct http_req *r, const struct fields *trailers)
+{
+	struct buf b;
+
+	buf_init(&b, 2 * LIMIT_HEAD);
+	http1_write_last_chunk(&b, r->head.takes_trailers ? trailers : NULL);
+	if (buf_ok(&b))
+		stream_write(r->conn->stream, buf_span(&b));
+	buf_fini(&b);
+}
+
+void
+http_respond_end_with(struct http_req *r, const struct fields *trailers)
+{
+	if (!http_req_can_answer(r) || !r->answered || r->answer_done)
 		return;
 	if (r->left > 0 && !r->no_body) {
 		http_req_cut(r, ERR_IO, REASON_INTERNAL, "less body than was announced");
 		return;
 	}
 	if (r->chunked)
-		stream_write(r->conn->stream, span_str("0" CRLF CRLF));
+		write_last_chunk(r, trailers);
+	if (r->piped)
+		stream_end(r->conn->stream);
 	r->answer_done = true;
 	http_conn_kick(r->conn);
 }

@@ -1,6 +1,5 @@
 #include "net/http_server.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "net/http_impl.h"
@@ -8,15 +7,9 @@
 #define HEAD_MS 10000u
 #define IDLE_MS 60000u
 #define BODY_MS 60000u
-/* What a connection may send ahead of the request that is being handled. */
-#define AHEAD_MAX LIMIT_HEAD
-/* A body that nobody wants is read so far, so that the connection can be kept. */
-#define DROP_MAX (256u * 1024)
 
-static void on_conn_timer(void *ctx);
-
-static void
-server_end_if_done(struct http_server *s)
+void
+http_server_end_if_done(struct http_server *s)
 {
 	if (s->listener || s->conns)
 		return;
@@ -27,350 +20,9 @@ server_end_if_done(struct http_server *s)
 }
 
 static void
-conn_free(struct http_conn *c)
-{
-	struct http_server *s = c->server;
-
-	net_timer_stop(&c->timer);
-	net_defer_stop(&c->work);
-	if (c->prev)
-		c->prev->next = c->next;
-	else
-		s->conns = c->next;
-	if (c->next)
-		c->next->prev = c->prev;
-	buf_fini(&c->in);
-	free(c);
-	server_end_if_done(s);
-}
-
-static void
-on_work(void *ctx)
-{
-	http_conn_advance(ctx);
-}
-
-void
-http_conn_kick(struct http_conn *c)
-{
-	net_defer_call(c->server->loop, &c->work, on_work, c);
-}
-
-/* Read on unless the handler's pause, or what came ahead, says no. */
-static void
-conn_update_reading(struct http_conn *c)
-{
-	struct http_req *r = c->req;
-
-	if (c->in.n >= AHEAD_MAX || (r && !r->body_done && !http_req_wants(r)))
-		stream_pause(c->stream);
-	else
-		stream_resume(c->stream);
-}
-
-static void
-conn_set_timer(struct http_conn *c, uint64_t ms)
-{
-	c->active_ms = net_loop_now_ms(c->server->loop);
-	net_timer_start(c->server->loop, &c->timer, ms, on_conn_timer, c);
-}
-
-void
-http_conn_refuse(struct http_conn *c, const struct err *why)
-{
-	struct http_server *s = c->server;
-	int status = reason_http(why->reason);
-	char text[512];
-	int n;
-
-	if (c->stopped)
-		return;
-	c->stopped = true;
-	if (s->ops->on_refused)
-		s->ops->on_refused(s, c->peer, why, s->ctx);
-	n = snprintf(text, sizeof text,
-	    "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
-	    "Connection: close\r\n\r\n%s\n",
-	    status, http_status_phrase(status), strlen(reason_token(why->reason)) + 1,
-	    reason_token(why->reason));
-	if (n > 0 && (size_t)n < sizeof text)
-		stream_write(c->stream, span_of(text, (size_t)n));
-	stream_finish(c->stream);
-}
-
-/* Say whether the peer is what we wait for: its body, or its reading. */
-static bool
-conn_waits_for_peer(const struct http_conn *c)
-{
-	const struct http_req *r = c->req;
-
-	return stream_queued(c->stream) > 0 || (r && !r->body_done && http_req_wants(r));
-}
-
-static void
-on_conn_timer(void *ctx)
-{
-	struct http_conn *c = ctx;
-	struct http_server *s = c->server;
-	uint64_t now = net_loop_now_ms(s->loop);
-	struct err e = {0};
-
-	if (c->stopped)
-		return;
-	if (!c->req && stream_queued(c->stream) > 0 && stream_taken(c->stream) != c->taken) {
-		/* The last answer is still being read. */
-		c->taken = stream_taken(c->stream);
-		conn_set_timer(c, s->idle_ms);
-		return;
-	}
-	if (!c->req) {
-		/* RFC 9110 section 15.5.9: 408 only to one that has begun to ask. */
-		if (c->in.n > 0) {
-			err_set(&e, ERR_EXPIRED, REASON_REQUEST_TIMEOUT, "head");
-			http_conn_refuse(c, &e);
-		} else {
-			c->stopped = true;
-			stream_finish(c->stream);
-		}
-		return;
-	}
-	if (stream_taken(c->stream) != c->taken || !conn_waits_for_peer(c)) {
-		c->taken = stream_taken(c->stream);
-		c->active_ms = now;
-	}
-	if (now - c->active_ms < s->body_ms) {
-		net_timer_start(
-		    s->loop, &c->timer, s->body_ms - (now - c->active_ms), on_conn_timer, c);
-		return;
-	}
-	err_set(&e, ERR_EXPIRED, REASON_REQUEST_TIMEOUT, "body");
-	if (c->req->answered)
-		http_req_cut(c->req, e.code, e.reason, "the peer was silent");
-	else
-		http_conn_refuse(c, &e);
-}
-
-/* Begin a request whose head is the first `used` bytes of c->in. */
-static bool
-conn_begin(struct http_conn *c, const struct http_head *h, size_t used)
-{
-	struct http_req *r = calloc(1, sizeof *r);
-	struct buf rest;
-
-	buf_init(&rest, c->in.max);
-	buf_add(&rest, span_from(buf_span(&c->in), used));
-	if (!r || !buf_ok(&rest)) {
-		free(r);
-		buf_fini(&rest);
-		return false;
-	}
-	/* The head's spans stay where they are: the request takes the buffer over. */
-	r->raw = c->in;
-	c->in = rest;
-	c->scan = (struct http1_scan){0};
-	r->conn = c;
-	r->head = *h;
-	r->left = -1;
-	buf_init(&r->gathered, 0);
-	http1_body_init(&r->body, h->framing, h->length);
-	r->body_done = h->framing == HTTP_NO_BODY || (h->framing == HTTP_LENGTH && h->length == 0);
-	r->path = h->target;
-	for (size_t i = 0; i < h->target.n; i++)
-		if (h->target.p[i] == '?') {
-			r->path = span_first(h->target, i);
-			r->query = span_from(h->target, i + 1);
-			break;
-		}
-	c->req = r;
-	c->served = true;
-	return true;
-}
-
-/* Parse the next head. True when a request has begun. */
-static bool
-conn_next(struct http_conn *c)
-{
-	struct http_server *s = c->server;
-	struct err e = {0};
-	struct http_head h;
-	size_t used = 0;
-
-	if (stream_is_full(c->stream))
-		return false; /* on_drain goes on: nobody piles up answers that he does not read */
-	if (c->in.n > 0) {
-		switch (http1_request(&c->scan, buf_span(&c->in), &h, &used, &e)) {
-		case STEP_DONE:
-			if (conn_begin(c, &h, used)) {
-				conn_set_timer(c, s->body_ms);
-				s->ops->on_request(s, c->req, s->ctx);
-				return true;
-			}
-			err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "request");
-			http_conn_refuse(c, &e);
-			return false;
-		case STEP_BAD:
-			http_conn_refuse(c, &e);
-			return false;
-		default:
-			break;
-		}
-	}
-	if (c->got_eof || (s->draining && c->in.n == 0)) {
-		c->stopped = true;
-		stream_finish(c->stream);
-	}
-	return false;
-}
-
-/* The request is over: wait for the next, or close. */
-static void
-conn_request_over(struct http_conn *c)
-{
-	struct http_server *s = c->server;
-	bool keep = c->req->keep;
-
-	http_req_finish(c->req, NULL);
-	if (!keep) {
-		c->stopped = true;
-		stream_finish(c->stream);
-		return;
-	}
-	conn_set_timer(c, c->in.n > 0 ? s->head_ms : s->idle_ms);
-}
-
-void
-http_conn_advance(struct http_conn *c)
-{
-	if (!c->stream) {
-		/* Upgraded: the stream has a new owner. */
-		http_req_finish(c->req, NULL);
-		conn_free(c);
-		return;
-	}
-	while (!c->stopped) {
-		struct http_req *r = c->req;
-
-		if (!r) {
-			if (!conn_next(c))
-				break;
-			continue;
-		}
-		if (!r->body_done && c->in.n > 0 && http_req_wants(r))
-			buf_drop(&c->in, http_req_feed(r, buf_span(&c->in)));
-		if (!c->stream || c->stopped)
-			break;
-		if (r->body_done)
-			http_req_tell_end(r);
-		else if (http_req_wants(r) && !r->answered)
-			(void)http_req_feed(r, span_of(NULL, 0)); /* 100 Continue, where due */
-		if (!c->stream || c->stopped)
-			break;
-		if (r->answer_done && !r->body_done && (r->dropped > DROP_MAX || !r->keep)) {
-			r->keep = false;
-			conn_request_over(c);
-			break;
-		}
-		if (!r->answer_done || !r->body_done)
-			break;
-		conn_request_over(c);
-	}
-	if (c->in.n == 0)
-		buf_fini(&c->in);
-	if (c->stream && !c->stopped)
-		conn_update_reading(c);
-}
-
-static void
-on_read(struct stream *stream, struct span bytes, void *ctx)
-{
-	struct http_conn *c = ctx;
-
-	if (c->stopped)
-		return;
-	c->active_ms = net_loop_now_ms(c->server->loop);
-	if (!c->req && c->in.n == 0 && c->served)
-		conn_set_timer(c, c->server->head_ms);
-	/* A body goes straight from the wire to the handler. */
-	if (c->req && c->in.n == 0 && !c->req->body_done && http_req_wants(c->req))
-		bytes = span_from(bytes, http_req_feed(c->req, bytes));
-	if (c->stream && !c->stopped) {
-		buf_add(&c->in, bytes);
-		if (!buf_ok(&c->in)) {
-			stream_close(stream, NULL);
-			return;
-		}
-	}
-	http_conn_advance(c);
-}
-
-static void
-on_eof(struct stream *stream, void *ctx)
-{
-	struct http_conn *c = ctx;
-
-	c->got_eof = true;
-	if (c->stopped)
-		return;
-	if (c->req && (!c->req->body_done || c->server->abort_on_eof))
-		http_req_cut(c->req, ERR_IO, REASON_PEER_LOST, "the peer left");
-	else
-		http_conn_advance(c);
-}
-
-static void
-on_drain(struct stream *stream, void *ctx)
-{
-	struct http_conn *c = ctx;
-	struct http_req *r = c->req;
-
-	if (r && !r->answer_done && r->ops && r->ops->on_drain)
-		r->ops->on_drain(r, r->ctx);
-	if (!r)
-		http_conn_advance(c);
-}
-
-static void
-on_close(struct stream *stream, const struct err *why, void *ctx)
-{
-	struct http_conn *c = ctx;
-	struct err e = {0};
-
-	c->stopped = true;
-	if (c->req) {
-		if (why->code != ERR_NONE)
-			e = *why;
-		else if (!c->req->answer_done)
-			err_set(&e, ERR_IO, REASON_PEER_LOST, "the connection closed");
-		http_req_finish(c->req, &e);
-	}
-	conn_free(c);
-}
-
-static const struct stream_ops conn_ops = {
-    .on_read = on_read, .on_eof = on_eof, .on_drain = on_drain, .on_close = on_close};
-
-static void
 on_accept(struct listener *l, struct stream *stream, void *ctx)
 {
-	struct http_server *s = ctx;
-	struct http_conn *c = calloc(1, sizeof *c);
-
-	if (!c) {
-		stream_close(stream, NULL);
-		return;
-	}
-	c->server = s;
-	c->stream = stream;
-	c->tls = stream_is_tls(stream);
-	snprintf(c->peer, sizeof c->peer, "%s", stream_peer(stream));
-	buf_init(&c->in, AHEAD_MAX + NET_SCRATCH);
-	c->next = s->conns;
-	if (c->next)
-		c->next->prev = c;
-	s->conns = c;
-	stream_set_ops(stream, &conn_ops, c);
-	conn_set_timer(c, s->head_ms);
-	stream_resume(stream);
+	http_conn_begin(ctx, stream);
 }
 
 static void
@@ -379,11 +31,20 @@ on_listener_close(struct listener *l, void *ctx)
 	struct http_server *s = ctx;
 
 	s->listener = NULL;
-	server_end_if_done(s);
+	http_server_end_if_done(s);
+}
+
+static void
+on_newcomer_refused(struct listener *l, const char *peer, const struct err *why, void *ctx)
+{
+	struct http_server *s = ctx;
+
+	if (s->ops->on_refused)
+		s->ops->on_refused(s, peer, why, s->ctx);
 }
 
 static const struct listener_ops listener_ops = {
-    .on_accept = on_accept, .on_close = on_listener_close};
+    .on_accept = on_accept, .on_refused = on_newcomer_refused, .on_close = on_listener_close};
 
 struct http_server *
 http_server_open(struct net_loop *l, const struct http_server_opts *o,
@@ -403,6 +64,7 @@ http_server_open(struct net_loop *l, const struct http_server_opts *o,
 	s->idle_ms = o->idle_timeout_ms ? o->idle_timeout_ms : IDLE_MS;
 	s->body_ms = o->body_timeout_ms ? o->body_timeout_ms : BODY_MS;
 	s->abort_on_eof = o->abort_on_eof;
+	s->leave_expect = o->leave_expect;
 	s->listener = listener_open(l, &o->listen, &listener_ops, s, e);
 	if (s->listener)
 		return s;

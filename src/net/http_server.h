@@ -1,7 +1,9 @@
 /* http_server.h - an HTTP/1.1 server: connections, heads, bodies in and out, keep-alive. Owns its
  * connections and requests; judges grammar and limits by wire/http1, answers 400, 408 and 431 by
  * itself, and leaves everything else to the handler. Pipelined requests are handled one after
- * another. Never buffers a body (http_req_collect does, up to its cap).
+ * another. Never buffers a body (http_req_collect does, up to its cap). A peer of HTTP/1.0 is
+ * served, too: its connection lasts where it says keep-alive, and gets no chunks, no interim
+ * answers and no upgrade.
  * Rules of lifetime: loop.h. A request frees itself after its on_close. */
 #ifndef NET_HTTP_SERVER_H
 #define NET_HTTP_SERVER_H
@@ -19,13 +21,17 @@ struct http_server_opts {
 	uint64_t idle_timeout_ms; /* between requests; 0: 60 s */
 	uint64_t body_timeout_ms; /* no byte read or written while one is waited for; 0: 60 s */
 	bool abort_on_eof; /* a peer that ends its side while it waits has gone away (proxies) */
+	/* `Expect: 100-continue` is the handler's to answer, by http_respond_interim or a final head
+	 * (proxies, RFC 9110 section 10.1.1); else it is answered when the body is wanted. */
+	bool leave_expect;
 	const char *server_name; /* `Server` field; NULL: none */
 };
 
 struct http_server_ops {
 	/* A head came. Answer, or set callbacks with http_req_set_ops and answer later. */
 	void (*on_request)(struct http_server *s, struct http_req *r, void *ctx);
-	/* Called when a request was refused before on_request (for log and counters). May be NULL. */
+	/* Called when a request was refused before on_request, or a connection before its first (for
+	 * log and counters). May be NULL. */
 	void (*on_refused)(
 	    struct http_server *s, const char *peer, const struct err *why, void *ctx);
 	/* The end, after http_server_close and its last connection. May be NULL. */
@@ -36,7 +42,7 @@ MUST_CHECK struct http_server *http_server_open(struct net_loop *l,
     const struct http_server_opts *o, const struct http_server_ops *ops, void *ctx, struct err *e);
 
 /* Stop accepting; connections that wait for a request close, those that handle one close after it
- * (`Connection: close`). WebSocket connections are not the server's any more. */
+ * (`Connection: close`), raw upgrades too. WebSocket connections are not the server's any more. */
 void http_server_drain(struct http_server *s);
 
 /* Drain, and abort the requests that still run. Idempotent. */
@@ -60,6 +66,8 @@ bool http_req_is_tls(const struct http_req *r);
 /* Say whether a body follows (Content-Length above 0, or chunked). */
 bool http_req_has_body(const struct http_req *r);
 struct http_server *http_req_server(const struct http_req *r);
+/* What came behind the body (http1.h says what passes), from on_end on; NULL where nothing did. */
+const struct fields *http_req_trailers(const struct http_req *r);
 
 struct http_req_ops {
 	/* A piece of the body, de-chunked; valid until the callback returns. NULL: dropped. */
@@ -74,7 +82,7 @@ struct http_req_ops {
 };
 
 /* Say who is called for this request. Setting on_body says that the body is wanted: `Expect:
- * 100-continue` is then answered, unless paused. Callbacks begin after on_request returned. */
+ * 100-continue` is then answered, unless paused or left to the handler. Callbacks begin after on_request returned. */
 void http_req_set_ops(struct http_req *r, const struct http_req_ops *ops, void *ctx);
 
 /* Stop and start on_body/on_end: credit for the sender. */
@@ -95,9 +103,16 @@ void http_req_collect(struct http_req *r, size_t max,
 #define HTTP_LENGTH_UNKNOWN (-1)
 #endif
 
-/* Queue the head. length: bytes of the body, or HTTP_LENGTH_UNKNOWN. Date, Server, Content-Length, Transfer-Encoding and Connection are the server's: such fields
- * are left out of what is given. A second head is refused (false), as is a field with bytes that
- * would break the grammar (INTERNAL: nothing is queued). 1xx is refused. */
+/* Queue an interim head (RFC 9110 section 15.2), before the answer's own: 100, or 103 with its
+ * fields; any of 1xx but 101. A peer of HTTP/1.0 gets none (true). False when the request is
+ * closed or answered, or a field breaks the grammar: nothing is queued. */
+bool http_respond_interim(
+    struct http_req *r, int status, const struct http_field *fields, size_t n);
+
+/* Queue the head. length: bytes of the body, or HTTP_LENGTH_UNKNOWN. Date, Server, Content-Length,
+ * Transfer-Encoding and Connection are the server's: such fields are left out of what is given. A
+ * second head is refused (false), as is a field with bytes that would break the grammar (INTERNAL:
+ * nothing is queued). 1xx is refused. */
 bool http_respond_head(
     struct http_req *r, int status, const struct http_field *fields, size_t n, int64_t length);
 
@@ -110,6 +125,11 @@ bool http_respond_is_full(const struct http_req *r);
 
 /* End the body. Less than was announced cuts the connection. */
 void http_respond_end(struct http_req *r);
+
+/* As http_respond_end, with trailers (NULL: none). They go out where the body is chunked and the
+ * request said `TE: trailers`; others may not look behind a body (RFC 9110 section 6.5.1), so there
+ * they are dropped. */
+void http_respond_end_with(struct http_req *r, const struct fields *trailers);
 
 /* Head, body and end at once. content_type NULL: none. */
 bool http_respond_full(struct http_req *r, int status, const char *content_type,
@@ -126,5 +146,17 @@ bool http_req_is_answered(const struct http_req *r);
  * the request ends (its on_close comes) and ops get the messages. */
 MUST_CHECK struct ws_conn *http_upgrade_ws(struct http_req *r, const struct ws_conn_opts *o,
     const struct ws_conn_ops *ops, void *ctx, struct err *e);
+
+/* Answer 101 to a WebSocket upgrade (RFC 6455 section 4.2.2) and hand the connection's bytes on as
+ * they are, for a proxy that passes them through. Connection and Upgrade are the server's; the
+ * other fields are the backend's, and Sec-WebSocket-Accept is made where it is not among them.
+ * False, with e set as by http_upgrade_ws and nothing sent: answer it yourself. From here on
+ * on_body gets the peer's bytes (pause, resume), on_end its end (though it may have told of the
+ * request's before), http_respond_body writes (is_full, on_drain) and http_respond_end ends our
+ * side; each side may end alone. on_close comes when both
+ * have, or by http_req_abort. A peer that writes nothing is not idle, one that reads nothing is
+ * (body_timeout_ms), as is one that says nothing once either side has ended. */
+MUST_CHECK bool http_upgrade_raw(
+    struct http_req *r, const struct http_field *fields, size_t n, struct err *e);
 
 #endif

@@ -1,7 +1,5 @@
 #include "net/stream.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,6 +55,9 @@ stream_gone(struct stream *s)
 	tls_session_free(s->tls);
 	buf_fini(&s->plain);
 	buf_fini(&s->cipher);
+	if (s->preface)
+		buf_fini(&s->preface->bytes);
+	free(s->preface);
 	free(s->why);
 	free(s);
 }
@@ -74,7 +75,7 @@ closing_begin(struct stream *s, const struct err *why)
 	if (s->closing)
 		return false;
 	s->closing = true;
-	if (why && why->code != ERR_NONE && (s->why = malloc(sizeof *s->why)))
+	if (why && why->code != ERR_NONE && !s->why && (s->why = malloc(sizeof *s->why)))
 		*s->why = *why;
 	net_loop_remove(&s->item);
 	net_timer_stop(&s->timer);
@@ -191,7 +192,7 @@ tls_pump(struct stream *s)
 static void
 stream_pump(struct stream *s)
 {
-	if (!s->connected || s->closing)
+	if (!s->connected || s->closing || s->preface)
 		return;
 	if (s->tls && !s->is_open)
 		tls_shake(s);
@@ -226,8 +227,11 @@ on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *b)
 	struct stream *s = h->data;
 	uint8_t *scratch = net_loop_scratch(s->loop);
 
+	if (s->preface)
+		*b = uv_buf_init(
+		    (char *)scratch, (unsigned)(s->preface->want - s->preface->bytes.n));
 	/* TLS: ciphertext lies in the second half while its plaintext goes through the first. */
-	if (s->tls)
+	else if (s->tls)
 		*b = uv_buf_init((char *)scratch + NET_SCRATCH / 2, NET_SCRATCH / 2);
 	else
 		*b = uv_buf_init((char *)scratch, NET_SCRATCH);
@@ -240,6 +244,10 @@ on_bytes(struct stream *s, struct span bytes)
 
 	if (s->finishing)
 		return;
+	if (s->preface) {
+		stream_take_preface(s, bytes);
+		return;
+	}
 	if (!s->tls) {
 		s->ops->on_read(s, bytes, s->ctx);
 		return;
@@ -267,6 +275,18 @@ on_read(uv_stream_t *h, ssize_t n, const uv_buf_t *b)
 		on_bytes(s, span_of(b->base, (size_t)n));
 		return;
 	}
+	if (s->write_failed) {
+		/* After a reset even the end is none in good order. */
+		stream_close(s, NULL);
+		return;
+	}
+	if (s->preface) {
+		if (s->preface->bytes.n == 0)
+			stream_close(s, NULL); /* a balancer that only looks whether we listen */
+		else
+			stream_fail(s, ERR_IO, REASON_BAD_PROXY_HEADER, "ended within the header");
+		return;
+	}
 	if (n != UV_EOF) {
 		if (s->ended)
 			stream_close(s, NULL);
@@ -288,7 +308,7 @@ stream_update_reading(struct stream *s)
 {
 	bool shaking = s->tls && !s->is_open;
 	bool want = s->connected && !s->closing && !s->got_eof
-		    && (s->finishing || shaking || (!s->paused && s->ops));
+		    && (s->finishing || shaking || s->preface || (!s->paused && s->ops));
 
 	if (want == s->reading || !s->connected || s->closing)
 		return;
@@ -318,42 +338,9 @@ stream_resume(struct stream *s)
 }
 
 void
-stream_note_peer(struct stream *s)
-{
-	struct sockaddr_storage a = {0};
-	int n = sizeof a;
-
-	if (s->is_pipe) {
-		snprintf(s->peer, sizeof s->peer, "unix");
-		return;
-	}
-	if (uv_tcp_getpeername(&s->io.tcp, (struct sockaddr *)&a, &n) < 0)
-		return;
-	if (a.ss_family == AF_INET) {
-		const struct sockaddr_in *in = (const struct sockaddr_in *)&a;
-
-		inet_ntop(AF_INET, &in->sin_addr, s->peer, sizeof s->peer);
-		s->peer_port = ntohs(in->sin_port);
-	} else {
-		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&a;
-
-		if (IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr))
-			inet_ntop(AF_INET, in6->sin6_addr.s6_addr + 12, s->peer, sizeof s->peer);
-		else
-			inet_ntop(AF_INET6, &in6->sin6_addr, s->peer, sizeof s->peer);
-		s->peer_port = ntohs(in6->sin6_port);
-	}
-}
-
-void
 stream_start(struct stream *s)
 {
 	s->connected = true;
-	if (!s->is_pipe) {
-		(void)uv_tcp_nodelay(&s->io.tcp, 1);
-		(void)uv_tcp_keepalive(&s->io.tcp, 1, 60);
-	}
-	stream_note_peer(s);
 	if (!s->tls)
 		s->is_open = true;
 	stream_update_reading(s);
@@ -390,7 +377,7 @@ stream_finish(struct stream *s)
 {
 	if (s->closing || s->finishing)
 		return;
-	if (!s->is_open) {
+	if (!s->is_open || s->write_failed) {
 		stream_close(s, NULL);
 		return;
 	}
@@ -408,19 +395,7 @@ stream_finish(struct stream *s)
 bool
 stream_is_writable(const struct stream *s)
 {
-	return !s->closing && !s->end_asked;
-}
-
-const char *
-stream_peer(const struct stream *s)
-{
-	return s->peer;
-}
-
-uint16_t
-stream_peer_port(const struct stream *s)
-{
-	return s->peer_port;
+	return !s->closing && !s->end_asked && !s->write_failed;
 }
 
 struct net_loop *

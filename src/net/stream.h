@@ -82,8 +82,32 @@ void stream_reset(struct stream *s, const struct err *why);
 /* Say whether no end, finish or close was asked for and none came. */
 bool stream_is_writable(const struct stream *s);
 
+/* Close with PEER_LOST once the peer's machine has shown no life for about that long, whether
+ * bytes are under way to it (TCP_USER_TIMEOUT) or not (keepalive probes): it was unplugged, or lost
+ * its power. Says little of the peer's program: only that one which lets bytes wait unread for that
+ * long counts as gone, too (RFC 9293 section 3.8.6.1's zero window). 0, and at first: 90 s, and as long as the
+ * system retransmits. For TCP; may be called before on_open. */
+void stream_set_peer_timeout(struct stream *s, uint64_t ms);
+
+/* When a write fails, hand out what the peer had sent before its reset, then close with why the
+ * write failed: it may have answered early (RFC 9112 section 9.6). Off at first. */
+void stream_read_on(struct stream *s);
+
+/* Bytes written since the start, and those of them that the peer's system has acknowledged, which
+ * its program may not have read. acked asks the system. */
+uint64_t stream_written(const struct stream *s);
+uint64_t stream_acked(const struct stream *s);
+
+/* Bytes that have come and that a pause leaves in the system. Asks the system. */
+size_t stream_unread(const struct stream *s);
+
+/* Say whether a stream of which nothing is expected has ended, failed or got bytes, which the loop
+ * may not have noticed yet. Asks the system. */
+bool stream_is_stale(const struct stream *s);
+
 /* The peer's address as text: `192.0.2.1`, `2001:db8::1`, or `unix`; IPv4-mapped addresses as
- * IPv4. Valid as long as the stream. "" before on_open. */
+ * IPv4. Behind a balancer's PROXY protocol header (listener.h) what that says, `unknown` where it
+ * does not say. Valid as long as the stream. "" before on_open. */
 const char *stream_peer(const struct stream *s);
 uint16_t stream_peer_port(const struct stream *s);
 

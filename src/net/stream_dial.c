@@ -83,6 +83,7 @@ static void
 on_connect(uv_connect_t *req, int status)
 {
 	struct stream *s = req->data;
+	uv_os_fd_t fd;
 
 	if (s->closing || uv_is_closing(&s->io.handle))
 		return;
@@ -95,6 +96,9 @@ on_connect(uv_connect_t *req, int status)
 		net_timer_stop(&s->timer);
 		s->announce = true;
 	}
+	if (!s->is_pipe && uv_fileno(&s->io.handle, &fd) == 0)
+		stream_set_options(fd, s->peer_timeout_ms);
+	stream_note_peer(s);
 	stream_start(s);
 }
 

@@ -1,4 +1,4 @@
-/* stream_impl.h - inside of a stream, for stream*.c and listener.c only. */
+/* stream_impl.h - inside of a stream, for stream*.c, listener.c and tests only. */
 #ifndef NET_STREAM_IMPL_H
 #define NET_STREAM_IMPL_H
 
@@ -7,8 +7,16 @@
 #include "base/buf.h"
 #include "net/stream.h"
 #include "net/tls_session.h"
+#include "wire/proxy_protocol.h"
 
 struct stream_dialling;
+
+/* A PROXY protocol header that is due before anything else. */
+struct stream_preface {
+	struct buf bytes;
+	size_t want; /* read so far, not a byte further */
+	void (*on_done)(struct stream *s, const struct proxy_header *h);
+};
 
 struct stream {
 	union {
@@ -25,6 +33,7 @@ struct stream {
 	void *ctx;
 	struct tls_session *tls;
 	struct stream_dialling *dialling; /* until connected */
+	struct stream_preface *preface; /* until it is read */
 	struct err *why; /* NULL: good order */
 	void (*on_gone)(void *owner); /* the listener's count */
 	void *owner;
@@ -34,8 +43,9 @@ struct stream {
 	uint64_t finish_taken; /* stream_taken when a finish was last looked at */
 	size_t flying; /* bytes that the system has not taken yet */
 	size_t high, max;
-	char peer[46];
+	uint32_t peer_timeout_ms;
 	uint16_t peer_port;
+	char peer[46];
 	bool has_io; /* the descriptor's handle is initialised */
 	bool is_pipe;
 	bool connected; /* the descriptor can be read and written */
@@ -46,13 +56,25 @@ struct stream {
 	bool end_asked, end_told, end_sent, ended; /* asked for; told by TLS; under way; done */
 	bool finishing, closing;
 	bool was_full;
+	bool read_on, write_failed; /* a failed write leaves reading on; it has */
 };
 
 /* Make one, not connected, with no descriptor. */
 MUST_CHECK struct stream *stream_new(struct net_loop *l, struct err *e);
 
-/* The descriptor is connected: begin. */
+/* The descriptor is connected and the peer noted: begin. */
 void stream_start(struct stream *s);
+
+/* Read a PROXY protocol header, then call on_done; a bad one closes. Before stream_start. */
+MUST_CHECK bool stream_expect_preface(struct stream *s,
+    void (*on_done)(struct stream *s, const struct proxy_header *h), struct err *e);
+
+/* Take bytes of the preface, which are no more than it wants. */
+void stream_take_preface(struct stream *s, struct span bytes);
+
+/* Set what every TCP connection of ours has: no delay, probes. On a listening socket Linux hands it
+ * on to what is accepted. */
+void stream_set_options(int fd, uint32_t peer_timeout_ms);
 
 /* Have the deferred work done before the loop waits. */
 void stream_kick(struct stream *s);
@@ -76,7 +98,8 @@ void stream_dial_drop(struct stream *s);
 /* Try the next address after a failed one (its descriptor is closed). */
 void stream_dial_next(struct stream *s);
 
-/* Note the peer's address. */
+/* Note the peer's address; of a balancer's header, whose connection it is. */
 void stream_note_peer(struct stream *s);
+void stream_note_proxied(struct stream *s, const struct proxy_header *h);
 
 #endif

@@ -66,11 +66,34 @@ stream_write(struct stream *s, struct span bytes)
 void
 stream_tell_drain(struct stream *s)
 {
-	if (!s->was_full || s->closing || stream_queued(s) > s->high / 2)
+	if (!s->was_full || s->closing || s->write_failed || stream_queued(s) > s->high / 2)
 		return;
 	s->was_full = false;
 	if (s->ops && s->ops->on_drain && stream_is_writable(s))
 		s->ops->on_drain(s, s->ctx);
+}
+
+void
+stream_read_on(struct stream *s)
+{
+	s->read_on = true;
+}
+
+static void
+write_failed(struct stream *s, int error)
+{
+	struct err e = {0};
+
+	err_set(&e, ERR_IO, REASON_PEER_LOST, "write: %s", uv_strerror(error));
+	if (!s->read_on || s->got_eof || !s->is_open) {
+		stream_close(s, &e);
+		return;
+	}
+	s->write_failed = true;
+	if (!s->why && (s->why = malloc(sizeof *s->why)))
+		*s->why = e;
+	buf_fini(&s->plain);
+	buf_fini(&s->cipher);
 }
 
 static void
@@ -85,7 +108,7 @@ on_written(uv_write_t *req, int status)
 	if (s->closing)
 		return;
 	if (status < 0) {
-		stream_fail(s, ERR_IO, REASON_PEER_LOST, "write: %s", uv_strerror(status));
+		write_failed(s, status);
 		return;
 	}
 	stream_flush(s);
@@ -104,7 +127,7 @@ send_off(struct stream *s, struct buf *q)
 	if (n == UV_EAGAIN)
 		n = 0;
 	if (n < 0) {
-		stream_fail(s, ERR_IO, REASON_PEER_LOST, "write: %s", uv_strerror(n));
+		write_failed(s, n);
 		return;
 	}
 	s->handed += q->n;
@@ -128,7 +151,7 @@ send_off(struct stream *s, struct buf *q)
 		s->flying = 0;
 		buf_fini(&f->bytes);
 		free(f);
-		stream_fail(s, ERR_IO, REASON_PEER_LOST, "write: %s", uv_strerror(n));
+		write_failed(s, n);
 	}
 }
 
@@ -197,7 +220,7 @@ stream_flush(struct stream *s)
 {
 	struct buf *q = s->tls ? &s->cipher : &s->plain;
 
-	if (!s->connected || s->closing || s->flying > 0)
+	if (!s->connected || s->closing || s->write_failed || s->flying > 0)
 		return;
 	if (s->tls && !seal(s))
 		return;

@@ -6,12 +6,10 @@
 #include "base/limits.h"
 #include "net/ws_conn_impl.h"
 
-#define PING_DEADLINE_MS  10000u
 #define CLOSE_DEADLINE_MS 5000u
 #define QUEUE_HIGH        (256u * 1024)
 #define QUEUE_SPARE       (4u * 1024 * 1024)
 
-static void on_timer(void *ctx);
 static void on_held(void *ctx);
 
 struct ws_conn *
@@ -29,7 +27,8 @@ ws_conn_new(struct net_loop *l, enum ws_role role, const struct ws_conn_opts *o,
 	w->ops = ops;
 	w->ctx = ctx;
 	w->ping_every_ms = o->ping_every_ms;
-	w->ping_deadline_ms = o->ping_deadline_ms ? o->ping_deadline_ms : PING_DEADLINE_MS;
+	w->ping_deadline_ms = o->ping_deadline_ms ? o->ping_deadline_ms : WS_PING_DEADLINE_MS;
+	w->peer_timeout_ms = o->peer_timeout_ms ? o->peer_timeout_ms : WS_PEER_TIMEOUT_MS;
 	w->close_deadline_ms = o->close_deadline_ms ? o->close_deadline_ms : CLOSE_DEADLINE_MS;
 	w->max = o->max_message ? o->max_message : LIMIT_TEXT_UNATTESTED;
 	ws_decoder_init(&w->decoder, role, w->max);
@@ -94,27 +93,14 @@ ws_conn_send_binary(struct ws_conn *w, struct span bytes)
 	return w->state == WS_OPEN && send_frame(w, WS_BINARY, bytes);
 }
 
-static void
-schedule_ping(struct ws_conn *w)
+void
+ws_conn_send_ping(struct ws_conn *w)
 {
-	uint16_t r = 0;
-	uint64_t tenth = w->ping_every_ms / 10;
-
-	w->pinging = false;
-	if (w->state != WS_OPEN)
-		return;
-	if (w->ping_every_ms == 0) {
-		net_timer_stop(&w->timer);
-		return;
-	}
-	/* Jitter keeps thousands of connections from ringing in one round. */
-	(void)RAND_bytes((unsigned char *)&r, sizeof r);
-	net_timer_start(w->loop, &w->timer,
-	    w->ping_every_ms - tenth / 2 + (tenth ? r % (tenth + 1) : 0), on_timer, w);
+	send_frame(w, WS_PING, span_of(NULL, 0));
 }
 
-static void
-on_timer(void *ctx)
+void
+ws_conn_on_timer(void *ctx)
 {
 	struct ws_conn *w = ctx;
 	struct err e = {0};
@@ -129,23 +115,11 @@ on_timer(void *ctx)
 		ws_conn_abort(w, &e);
 		return;
 	case WS_OPEN:
-		break;
+		ws_ping_on_timer(w);
+		return;
 	default:
 		return;
 	}
-	if (!w->pinging) {
-		w->pinging = true;
-		w->heard = false;
-		send_frame(w, WS_PING, span_of(NULL, 0));
-		net_timer_start(w->loop, &w->timer, w->ping_deadline_ms, on_timer, w);
-		return;
-	}
-	if (w->heard || w->paused) {
-		schedule_ping(w);
-		return;
-	}
-	err_set(&e, ERR_IO, REASON_PEER_IDLE, "no answer to a ping");
-	ws_conn_abort(w, &e);
 }
 
 /* Keep what on_close will say; the first of each stands. Without memory it says less. */
@@ -250,7 +224,7 @@ take(struct ws_conn *w, uint8_t *p, size_t n)
 {
 	size_t off = 0;
 
-	w->heard = true;
+	ws_ping_heard(w);
 	while (w->state == WS_OPEN || w->state == WS_CLOSING) {
 		struct ws_event ev;
 		struct err e = {0};
@@ -315,7 +289,8 @@ void
 ws_conn_opened(struct ws_conn *w)
 {
 	w->state = WS_OPEN;
-	schedule_ping(w);
+	stream_set_peer_timeout(w->stream, w->peer_timeout_ms);
+	ws_ping_begin(w);
 	if (!w->queue_set)
 		set_default_queue(w);
 }
@@ -431,8 +406,8 @@ void
 ws_conn_set_ping(struct ws_conn *w, uint64_t every_ms, uint64_t deadline_ms)
 {
 	w->ping_every_ms = every_ms;
-	w->ping_deadline_ms = deadline_ms ? deadline_ms : PING_DEADLINE_MS;
-	schedule_ping(w);
+	w->ping_deadline_ms = deadline_ms ? deadline_ms : WS_PING_DEADLINE_MS;
+	ws_ping_begin(w);
 }
 
 void
@@ -448,7 +423,7 @@ ws_conn_resume(struct ws_conn *w)
 	if (!w->paused)
 		return;
 	w->paused = false;
-	w->heard = true;
+	ws_ping_heard(w);
 	stream_resume(w->stream);
 	if (w->held.n > 0)
 		net_defer_call(w->loop, &w->more, on_held, w);
@@ -469,7 +444,7 @@ ws_conn_close(struct ws_conn *w, uint16_t code, struct span reason)
 	note_end(w, reason, NULL);
 	/* The peer's close frame has to be read. */
 	ws_conn_resume(w);
-	net_timer_start(w->loop, &w->timer, w->close_deadline_ms, on_timer, w);
+	net_timer_start(w->loop, &w->timer, w->close_deadline_ms, ws_conn_on_timer, w);
 }
 
 void

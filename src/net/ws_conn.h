@@ -26,10 +26,18 @@ struct ws_conn_ops {
 	    struct ws_conn *w, uint16_t code, struct span reason, const struct err *why, void *ctx);
 };
 
+/* With these a frozen program is found within 9.2 s, an unplugged machine too. */
+#define WS_PING_EVERY_MS    4000u
+#define WS_PING_DEADLINE_MS 5000u
+#define WS_PEER_TIMEOUT_MS  10000u
+
 struct ws_conn_opts {
 	size_t max_message; /* 0: LIMIT_TEXT_UNATTESTED */
-	uint64_t ping_every_ms; /* 0: no pings; jittered by a tenth */
-	uint64_t ping_deadline_ms; /* 0: 10 s. No byte since the ping by then: the peer is dead */
+	uint64_t ping_every_ms; /* 0: no pings; jittered by a tenth, the first by a half */
+	/* 0: WS_PING_DEADLINE_MS. No byte by then since the peer's system had the ping: the peer is
+	 * dead (PEER_IDLE); a system that takes nothing for as long is dead, too. */
+	uint64_t ping_deadline_ms;
+	uint64_t peer_timeout_ms; /* stream_set_peer_timeout; 0: WS_PEER_TIMEOUT_MS */
 	uint64_t close_deadline_ms; /* for the closing handshake; 0: 5 s */
 };
 
@@ -62,7 +70,10 @@ void ws_conn_set_max(struct ws_conn *w, size_t max_message);
 /* Change the ping schedule (0: none). */
 void ws_conn_set_ping(struct ws_conn *w, uint64_t every_ms, uint64_t deadline_ms);
 
-/* Stop and start reading. A paused connection answers no ping and is not held dead. */
+/* Stop and start reading. A paused connection answers no ping, so a peer that pings holds us dead
+ * after its deadline. Our own pings go on: the peer's answer is seen by the bytes that wait in the
+ * system. Where those may have left the peer no room to answer, its silence does not count; a
+ * machine that is gone is found all the same. */
 void ws_conn_pause(struct ws_conn *w);
 void ws_conn_resume(struct ws_conn *w);
 

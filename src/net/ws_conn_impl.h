@@ -1,4 +1,4 @@
-/* ws_conn_impl.h - inside of a WebSocket connection, for ws_conn.c and ws_dial.c only. */
+/* ws_conn_impl.h - inside of a WebSocket connection, for ws_*.c only. */
 #ifndef NET_WS_CONN_IMPL_H
 #define NET_WS_CONN_IMPL_H
 
@@ -32,12 +32,15 @@ struct ws_conn {
 	struct net_defer more;
 	struct ws_dialling *dial;
 	struct ws_end *end; /* NULL until there is something to say */
-	uint64_t ping_every_ms, ping_deadline_ms, close_deadline_ms;
+	uint64_t ping_every_ms, ping_deadline_ms, close_deadline_ms, peer_timeout_ms;
+	uint64_t ping_end, ping_acked; /* where the ping ends on the wire; acknowledged so far */
+	size_t ping_unread; /* what waited in the system when the ping went out */
+	uint8_t ping_silent; /* slices of the deadline */
 	size_t max;
 	uint16_t code; /* 0: no closing handshake */
 	enum ws_role role;
 	enum ws_state state;
-	bool paused, pinging, heard, queue_set;
+	bool paused, pinging, queue_set;
 };
 
 MUST_CHECK struct ws_conn *ws_conn_new(struct net_loop *l, enum ws_role role,
@@ -49,6 +52,16 @@ void ws_conn_opened(struct ws_conn *w);
 
 /* Decode bytes, which may be changed. */
 void ws_conn_take(struct ws_conn *w, struct span bytes);
+
+/* The timer rang: a ping or a deadline is due. */
+void ws_conn_on_timer(void *ctx);
+
+void ws_conn_send_ping(struct ws_conn *w);
+
+/* Begin to ping, or begin anew; a byte came; the timer of an open connection rang. */
+void ws_ping_begin(struct ws_conn *w);
+void ws_ping_heard(struct ws_conn *w);
+void ws_ping_on_timer(struct ws_conn *w);
 
 /* Callbacks of the stream that both roles share. */
 void ws_conn_on_eof(struct stream *s, void *ctx);

@@ -13,7 +13,7 @@
 
 struct ws_dialling {
 	struct http1_scan scan;
-	char key[32]; /* base64 of 16 bytes */
+	char key[WS_KEY_SIZE];
 	struct buf request;
 };
 
@@ -119,16 +119,25 @@ static const struct stream_ops client_ops = {.on_open = on_open,
     .on_drain = ws_conn_on_drain,
     .on_close = on_close};
 
+bool
+ws_make_key(char key[static WS_KEY_SIZE], struct err *e)
+{
+	uint8_t random[16];
+
+	if (RAND_bytes(random, sizeof random) != 1)
+		return err_set(e, ERR_IO, REASON_INTERNAL, "no randomness");
+	EVP_EncodeBlock((unsigned char *)key, random, sizeof random);
+	return true;
+}
+
 static bool
 write_request(struct ws_dialling *d, const struct url *u, const struct ws_dial *o, struct err *e)
 {
 	char authority[URL_ORIGIN_MAX];
 	struct buf *b = &d->request;
-	uint8_t random[16];
 
-	if (RAND_bytes(random, sizeof random) != 1)
-		return err_set(e, ERR_IO, REASON_INTERNAL, "no randomness");
-	EVP_EncodeBlock((unsigned char *)d->key, random, sizeof random);
+	if (!ws_make_key(d->key, e))
+		return false;
 	url_authority(u, authority);
 	buf_init(b, LIMIT_HEAD);
 	http1_write_request_line(b, span_str("GET"), u->target);

@@ -39,6 +39,20 @@ trim(struct span s)
 	return s;
 }
 
+const char *
+http_field_parse(struct span line, struct http_field *out)
+{
+	const uint8_t *colon = line.n ? memchr(line.p, ':', line.n) : NULL;
+
+	if (!colon)
+		return "field line without a colon";
+	out->name = span_first(line, (size_t)(colon - line.p));
+	if (!http_token_ok(out->name))
+		return "bad field name"; /* a space before the colon, too: section 5.1 */
+	out->value = trim(span_from(line, out->name.n + 1));
+	return NULL;
+}
+
 /* Take the next element off a comma-separated list. */
 static bool
 list_next(struct span *list, struct span *item)
@@ -173,6 +187,17 @@ fields_get(const struct fields *f, const char *name)
 	return span_of(NULL, 0);
 }
 
+#define IS_ONE_OF(name, list) is_one_of(name, list, sizeof(list) / sizeof *(list))
+
+static bool
+is_one_of(struct span name, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (span_iis(name, list[i]))
+			return true;
+	return false;
+}
+
 bool
 headers_is_hop(struct span name, const struct http_field *f, size_t n)
 {
@@ -181,9 +206,8 @@ headers_is_hop(struct span name, const struct http_field *f, size_t n)
 	    "transfer-encoding", "trailer", "upgrade", "proxy-authenticate", "proxy-authorization",
 	    "proxy-authentication-info", "http2-settings"};
 
-	for (size_t i = 0; i < sizeof hop / sizeof *hop; i++)
-		if (span_iis(name, hop[i]))
-			return true;
+	if (IS_ONE_OF(name, hop))
+		return true;
 	for (size_t i = 0; i < n; i++) {
 		struct span list = f[i].value, item;
 
@@ -222,6 +246,25 @@ is_forwarding(struct span name)
 {
 	return names(name, "forwarded", true) || names(name, "x-real-ip", true)
 	       || names(name, "x-forwarded-", false);
+}
+
+bool
+headers_is_trailer(struct span name)
+{
+	static const char *const never[] = {/* framing, routing */
+	    "content-length", "host", "via",
+	    /* authentication, cookies */
+	    "authorization", "cookie", "set-cookie", "www-authenticate",
+	    /* how a request is to be handled: RFC 9110 sections 10.1, 13.1, 14.2 */
+	    "cache-control", "expect", "if-match", "if-modified-since", "if-none-match", "if-range",
+	    "if-unmodified-since", "max-forwards", "pragma", "range",
+	    /* what a response does: RFC 9110 section 10.2, RFC 9111 section 5 */
+	    "age", "allow", "date", "expires", "location", "retry-after", "vary", "warning",
+	    /* how its content is to be read */
+	    "content-disposition", "content-encoding", "content-range", "content-type"};
+
+	return !IS_ONE_OF(name, never) && !headers_is_hop(name, NULL, 0) && !is_ours(name)
+	       && !is_forwarding(name) && !span_iis(name, "x-request-id");
 }
 
 bool

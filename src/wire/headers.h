@@ -25,6 +25,10 @@ bool http_value_ok(struct span s);
 /* Say whether a comma-separated list holds the token, case aside. */
 bool http_list_has(struct span list, const char *token);
 
+/* Split a field line, without its CRLF, into name and value (RFC 9112 section 5). NULL, or what is
+ * wrong with it; the bytes of the value are the caller's to check. */
+MUST_CHECK const char *http_field_parse(struct span line, struct http_field *out);
+
 /* Find the first field of that name, case aside, or NULL; count them. */
 const struct http_field *http_field_find(const struct http_field *f, size_t n, const char *name);
 size_t http_field_count(const struct http_field *f, size_t n, const char *name);
@@ -58,6 +62,12 @@ struct span fields_get(const struct fields *f, const char *name);
 /* Say whether a field ends at this hop: connection control (RFC 9110 section 7.6.1), or framing
  * that each hop makes anew (Content-Length excepted). `connection` lists further names. */
 bool headers_is_hop(struct span name, const struct http_field *f, size_t n);
+
+/* Say whether a field may stand behind a body and go on from there (RFC 9110 section 6.5.1): none
+ * that frames, routes, authenticates or modifies a message or says how to read its content, no
+ * hop-by-hop field, no X-EE-* and no forwarding field. Who merges trailers into the head must not
+ * be made to believe what it would not have believed there. */
+bool headers_is_trailer(struct span name);
 
 /* What this hop knows of a request that it forwards. */
 struct headers_hop {

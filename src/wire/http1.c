@@ -109,26 +109,6 @@ parse_version(struct span v, unsigned *minor)
 	return true;
 }
 
-static const char *
-parse_field(struct span line, struct http_field *f)
-{
-	const uint8_t *colon = memchr(line.p, ':', line.n);
-	struct span v;
-
-	if (!colon)
-		return "field line without a colon";
-	f->name = span_first(line, (size_t)(colon - line.p));
-	if (!http_token_ok(f->name))
-		return "bad field name"; /* a space before the colon, too: section 5.1 */
-	v = span_from(line, f->name.n + 1);
-	while (v.n && (v.p[0] == ' ' || v.p[0] == '\t'))
-		v = span_from(v, 1);
-	while (v.n && (v.p[v.n - 1] == ' ' || v.p[v.n - 1] == '\t'))
-		v.n--;
-	f->value = v;
-	return NULL;
-}
-
 static enum step
 parse_fields(struct span head, struct http_head *out, bool response, struct err *e)
 {
@@ -140,7 +120,7 @@ parse_fields(struct span head, struct http_head *out, bool response, struct err 
 			return STEP_DONE;
 		if (out->n == LIMIT_HEAD_FIELDS)
 			return refuse_size(e, response, "too many fields");
-		fault = parse_field(line, &out->fields[out->n]);
+		fault = http_field_parse(line, &out->fields[out->n]);
 		if (fault)
 			return refuse(e, response, fault);
 		out->n++;
@@ -213,6 +193,14 @@ judge_keep_alive(struct http_head *h)
 	h->keep_alive = h->minor == 1 ? !any_field_has(h, "connection", "close")
 				      : any_field_has(h, "connection", "keep-alive")
 					    && !any_field_has(h, "connection", "close");
+}
+
+/* RFC 9110 section 7.8 by way of RFC 6455: both fields, and HTTP/1.1 at least. */
+static bool
+names_websocket(const struct http_head *h)
+{
+	return h->minor >= 1 && any_field_has(h, "connection", "upgrade")
+	       && any_field_has(h, "upgrade", "websocket");
 }
 
 /* -- requests -- */
@@ -307,6 +295,9 @@ judge_request(struct http_head *h)
 	h->framing = chunked ? HTTP_CHUNKED : length_given ? HTTP_LENGTH : HTTP_NO_BODY;
 	judge_keep_alive(h);
 	h->expect_continue = h->minor == 1 && any_field_has(h, "expect", "100-continue");
+	h->takes_trailers = h->minor == 1 && any_field_has(h, "te", "trailers");
+	/* With a body it would be open what is body and what is the new protocol's. */
+	h->upgrade = span_is(h->method, "GET") && !chunked && h->length == 0 && names_websocket(h);
 	return NULL;
 }
 
@@ -356,7 +347,8 @@ judge_response(struct http_head *h, bool to_head)
 	if (bodiless && (chunked || h->length))
 		return "body announced where there is none";
 	judge_keep_alive(h);
-	h->expect_continue = false;
+	h->expect_continue = h->takes_trailers = false;
+	h->upgrade = h->status == 101 && names_websocket(h);
 	if (bodiless || to_head || h->status == 304) {
 		h->framing = HTTP_NO_BODY;
 	} else if (chunked) {

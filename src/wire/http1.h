@@ -1,8 +1,8 @@
 /* http1.h - HTTP/1.1 messages (RFC 9112), strictly, both roles, without I/O. A head is parsed into
  * spans of the caller's buffer, which must stay while they are used; a body is decoded piece by
- * piece as spans of what was fed. Owns no memory. Whatever the RFC lets or makes a server refuse
- * is refused: a proxy that reads a message otherwise than its neighbour is how requests are
- * smuggled. */
+ * piece as spans of what was fed; only trailers are kept, in the body's own memory. Whatever the
+ * RFC lets or makes a server refuse is refused: a proxy that reads a message otherwise than its
+ * neighbour is how requests are smuggled. */
 #ifndef WIRE_HTTP1_H
 #define WIRE_HTTP1_H
 
@@ -29,6 +29,10 @@ struct http_head {
 	uint64_t length; /* of HTTP_LENGTH */
 	bool keep_alive; /* the connection may serve another message after this one */
 	bool expect_continue; /* requests: the client waits for 100 before it sends the body */
+	bool takes_trailers; /* requests: `TE: trailers` (RFC 9110 section 10.1.4) */
+	/* Requests: a WebSocket is asked for (RFC 6455 section 4.2.1), by a GET without a body; any
+	 * other Upgrade counts as none. Responses: a 101 that grants one. */
+	bool upgrade;
 	struct http_field fields[LIMIT_HEAD_FIELDS];
 	size_t n;
 };
@@ -55,24 +59,35 @@ MUST_CHECK enum step http1_response(struct http1_scan *s, struct span in, bool t
 /* Find the first field of that name; its value has p NULL where there is none. */
 struct span http_head_get(const struct http_head *h, const char *name);
 
-/* The position in a body. */
+/* The position in a body. Given back with http1_body_fini. */
 struct http1_body {
 	enum http_framing framing;
 	uint8_t state;
 	uint8_t digits;
+	bool named; /* the trailer line has its colon */
 	uint64_t left; /* of the length or the chunk */
 	size_t overhead; /* bytes of extensions and trailers so far */
-	size_t line_n; /* of the trailer line being read */
-	bool named; /* the trailer line has its colon */
+	struct buf line; /* the trailer line that is being read */
+	/* What came behind the body and may go on (headers_is_trailer); NULL where nothing did.
+	 * Whole at STEP_DONE. */
+	struct fields *trailers;
+	const char *fault;
 };
 
 void http1_body_init(struct http1_body *b, enum http_framing framing, uint64_t length);
+void http1_body_fini(struct http1_body *b);
 
 /* Take from `in`; *used says how much. At most one run of body bytes comes out, in *data.
  * STEP_MORE with data.n > 0: call again with the rest, if any. STEP_MORE with data.n 0: all of
  * `in` was used. STEP_DONE: the body is whole (and *data its last bytes); what is left of `in`
- * is the next message's. Trailers are checked and dropped. STEP_BAD: BAD_REQUEST; who reads a
- * response says INVALID_PROXY_RESPONSE in its place. */
+ * is the next message's. STEP_BAD: BAD_REQUEST; who reads a response says INVALID_PROXY_RESPONSE
+ * in its place.
+ *
+ * Trailers (RFC 9112 section 7.1.2) are held to the grammar of fields and, with all extensions
+ * together, to LIMIT_HEAD. Content-Length and Transfer-Encoding there are refused: they contradict
+ * the framing that was just used, and no honest peer sends them. Every other field that has no
+ * place there is dropped: RFC 9110 section 6.5.1 lets a recipient ignore it, and the body, which is
+ * with its reader by then, is right without it. */
 MUST_CHECK enum step http1_body_feed(
     struct http1_body *b, struct span in, size_t *used, struct span *data, struct err *e);
 
@@ -84,12 +99,13 @@ bool http1_body_ends_at_close(const struct http1_body *b);
 void http1_write_request_line(struct buf *out, struct span method, struct span target);
 void http1_write_status_line(struct buf *out, int status);
 void http1_write_field(struct buf *out, const char *name, struct span value);
+void http1_write_field_of(struct buf *out, struct http_field f);
 void http1_write_fields(struct buf *out, const struct fields *f);
 void http1_write_end(struct buf *out);
 /* A chunk with its size; an empty one writes nothing. */
 void http1_write_chunk(struct buf *out, struct span data);
-/* The last chunk, and no trailers. */
-void http1_write_last_chunk(struct buf *out);
+/* The last chunk, with the trailers (NULL: none) that headers_is_trailer lets pass. */
+void http1_write_last_chunk(struct buf *out, const struct fields *trailers);
 
 /* Say whether t is a target in origin-form that may be sent on, or "*". */
 bool http1_target_ok(struct span t);

@@ -1,5 +1,7 @@
 #include "wire/http1.h"
 
+#include <stdlib.h>
+
 /* The chunked coding, byte by byte (RFC 9112 section 7.1). */
 enum {
 	ST_SIZE,
@@ -33,6 +35,18 @@ http1_body_init(struct http1_body *b, enum http_framing framing, uint64_t length
 	b->framing = framing;
 	b->left = framing == HTTP_LENGTH ? length : 0;
 	b->state = ST_SIZE;
+	b->fault = "bad chunked coding";
+	buf_init(&b->line, LIMIT_HEAD);
+}
+
+void
+http1_body_fini(struct http1_body *b)
+{
+	buf_fini(&b->line);
+	if (b->trailers)
+		fields_fini(b->trailers);
+	free(b->trailers);
+	b->trailers = NULL;
 }
 
 static int
@@ -96,18 +110,53 @@ on_extension(int state, uint8_t c)
 	}
 }
 
-/* Trailers are held to the grammar of fields, and dropped. */
+/* A trailer line, byte by byte, so that a bad one is refused when it is seen. */
 static int
 on_trailer(struct http1_body *b, uint8_t c)
 {
+	bool ok;
+
 	if (c == '\r')
-		return !b->line_n ? ST_LAST_LF : b->named ? ST_TRAILER_LF : ST_FAULT;
-	b->line_n++;
-	if (!b->named) {
-		b->named = c == ':' && b->line_n > 1;
-		return b->named || is_token_byte(c) ? ST_TRAILER : ST_FAULT;
+		return !b->line.n ? ST_LAST_LF : b->named ? ST_TRAILER_LF : ST_FAULT;
+	if (b->named) {
+		ok = (c >= ' ' && c != 0x7f) || c == '\t';
+	} else {
+		b->named = c == ':' && b->line.n > 0;
+		ok = b->named || is_token_byte(c);
 	}
-	return (c >= ' ' && c != 0x7f) || c == '\t' ? ST_TRAILER : ST_FAULT;
+	buf_add_u8(&b->line, c);
+	return ok && buf_ok(&b->line) ? ST_TRAILER : ST_FAULT;
+}
+
+static int
+fault(struct http1_body *b, const char *why)
+{
+	b->fault = why;
+	return ST_FAULT;
+}
+
+/* The end of a trailer line: keep the field, or drop it. */
+static int
+on_trailer_lf(struct http1_body *b, uint8_t c)
+{
+	struct http_field f;
+
+	if (c != '\n' || http_field_parse(buf_span(&b->line), &f))
+		return ST_FAULT;
+	if (span_iis(f.name, "content-length") || span_iis(f.name, "transfer-encoding"))
+		return fault(b, "framing field in a trailer");
+	if (headers_is_trailer(f.name)) {
+		if (!b->trailers && (b->trailers = malloc(sizeof *b->trailers)))
+			fields_init(b->trailers);
+		if (!b->trailers)
+			return fault(b, "no memory for trailers");
+		fields_add(b->trailers, f.name, f.value);
+		if (!fields_ok(b->trailers))
+			return fault(b, "too many trailers");
+	}
+	buf_clear(&b->line);
+	b->named = false;
+	return ST_TRAILER;
 }
 
 static int
@@ -116,11 +165,7 @@ on_size_lf(struct http1_body *b, uint8_t c)
 	if (c != '\n')
 		return ST_FAULT;
 	b->digits = 0;
-	if (b->left)
-		return ST_DATA;
-	b->line_n = 0;
-	b->named = false;
-	return ST_TRAILER;
+	return b->left ? ST_DATA : ST_TRAILER;
 }
 
 /* One byte that is not data; gives the next state. */
@@ -139,9 +184,7 @@ on_byte(struct http1_body *b, uint8_t c)
 	case ST_TRAILER:
 		return on_trailer(b, c);
 	case ST_TRAILER_LF:
-		b->line_n = 0;
-		b->named = false;
-		return c == '\n' ? ST_TRAILER : ST_FAULT;
+		return on_trailer_lf(b, c);
 	case ST_LAST_LF:
 		return c == '\n' ? ST_OVER : ST_FAULT;
 	default:
@@ -185,8 +228,8 @@ feed_chunked(struct http1_body *b, struct span in, size_t *used, struct span *da
 			b->state = ST_FAULT;
 	}
 	if (b->state == ST_FAULT) {
-		err_set(e, ERR_MALFORMED, REASON_BAD_REQUEST, "bad chunked coding");
-		err_show(e, "bad chunked coding");
+		err_set(e, ERR_MALFORMED, REASON_BAD_REQUEST, "%s", b->fault);
+		err_show(e, "%s", b->fault);
 		return STEP_BAD;
 	}
 	return b->state == ST_OVER ? STEP_DONE : STEP_MORE;

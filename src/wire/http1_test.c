@@ -314,6 +314,7 @@ decode(const char *text, size_t piece, struct buf *out, size_t *used)
 		if (step == STEP_MORE)
 			assert_true(k > 0);
 	}
+	http1_body_fini(&b);
 	return step;
 }
 
@@ -388,6 +389,162 @@ bounds_chunk_overhead(void **state)
 		n++;
 	}
 	assert_int_equal(step, STEP_BAD);
+	http1_body_fini(&b);
+}
+
+/* Feed a body of no bytes and these trailer lines in pieces; gives the last step. */
+static enum step
+trail(struct http1_body *b, const char *lines, size_t piece, struct err *e)
+{
+	struct span in, data;
+	struct buf text;
+	enum step step = STEP_MORE;
+	size_t used;
+
+	memset(e, 0, sizeof *e);
+	buf_init(&text, 1u << 20);
+	buf_add_str(&text, "0\r\n");
+	buf_add_str(&text, lines);
+	buf_add_str(&text, "\r\nGET");
+	http1_body_init(b, HTTP_CHUNKED, 0);
+	for (in = buf_span(&text); in.n && step == STEP_MORE; in = span_from(in, used))
+		step = http1_body_feed(b, span_first(in, piece), &used, &data, e);
+	if (step == STEP_DONE)
+		assert_true(in.n <= 3);
+	buf_fini(&text);
+	return step;
+}
+
+static void
+hands_trailers_out(void **state)
+{
+	struct http1_body b;
+	struct err e;
+
+	(void)state;
+	for (size_t piece = 1; piece < 80; piece++) {
+		assert_int_equal(
+		    trail(&b, "Grpc-Status: 0\r\nX-Empty:\r\nx-sum:  a b\t\r\n", piece, &e),
+		    STEP_DONE);
+		assert_int_equal(b.trailers->n, 3);
+		assert_true(span_is(fields_get(b.trailers, "grpc-status"), "0"));
+		assert_true(span_is(fields_get(b.trailers, "x-empty"), ""));
+		assert_true(span_is(fields_get(b.trailers, "X-Sum"), "a b"));
+		http1_body_fini(&b);
+	}
+	assert_int_equal(trail(&b, "", 100, &e), STEP_DONE);
+	assert_null(b.trailers);
+	http1_body_fini(&b);
+}
+
+/* RFC 9110 section 6.5.1: what frames is refused, what else has no place there is dropped. */
+static void
+keeps_heads_out_of_trailers(void **state)
+{
+	static const char *const dropped =
+	    "Host: b\r\nAuthorization: Basic eA==\r\nCookie: a=b\r\nSet-Cookie: a=b\r\n"
+	    "Connection: close\r\nUpgrade: websocket\r\nTE: trailers\r\nTrailer: X\r\n"
+	    "Content-Type: text/html\r\nContent-Encoding: gzip\r\nIf-None-Match: *\r\n"
+	    "Cache-Control: no-store\r\nExpect: 100-continue\r\nLocation: /\r\n"
+	    "X-EE-App: b\r\nx_ee_app: b\r\nX-Forwarded-For: 127.0.0.1\r\nForwarded: for=x\r\n"
+	    "X-Real-IP: ::1\r\nX-Request-Id: 7\r\nVia: 1.1 x\r\n";
+	static const char *const refused[] = {"Content-Length: 0\r\n",
+	    "X: y\r\ncontent-length: 5\r\n", "Transfer-Encoding: chunked\r\n"};
+	struct http1_body b;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(trail(&b, dropped, 7, &e), STEP_DONE);
+	assert_null(b.trailers);
+	http1_body_fini(&b);
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+		assert_int_equal(trail(&b, refused[i], 3, &e), STEP_BAD);
+		assert_int_equal(e.reason, REASON_BAD_REQUEST);
+		assert_string_equal(e.detail, "framing field in a trailer");
+		http1_body_fini(&b);
+	}
+}
+
+static void
+bounds_trailers(void **state)
+{
+	struct http1_body b;
+	struct buf lines;
+	struct err e;
+
+	(void)state;
+	buf_init(&lines, 1u << 20);
+	for (int i = 0; i < LIMIT_HEAD_FIELDS; i++)
+		buf_printf(&lines, "X-%d: y\r\n", i);
+	assert_int_equal(trail(&b, buf_cstr(&lines), 100, &e), STEP_DONE);
+	assert_int_equal(b.trailers->n, LIMIT_HEAD_FIELDS);
+	http1_body_fini(&b);
+	buf_add_str(&lines, "X-more: y\r\n");
+	assert_int_equal(trail(&b, buf_cstr(&lines), 100, &e), STEP_BAD);
+	http1_body_fini(&b);
+	/* one line, and dropped lines, count all the same */
+	for (int dropped = 0; dropped < 2; dropped++) {
+		buf_clear(&lines);
+		while (lines.n < LIMIT_HEAD)
+			buf_add_str(&lines, dropped ? "Host: y\r\n" : lines.n ? "aaaaaaaa" : "X:");
+		buf_add_str(&lines, "\r\n");
+		assert_int_equal(trail(&b, buf_cstr(&lines), 1000, &e), STEP_BAD);
+		http1_body_fini(&b);
+	}
+	buf_fini(&lines);
+}
+
+static void
+knows_upgrades(void **state)
+{
+	static const char te[] = "GET / HTTP/1.1\r\n" H "TE: deflate, Trailers\r\n\r\n";
+	static const struct {
+		const char *text;
+		bool upgrade;
+	} rows[] = {
+	    {"GET / HTTP/1.1\r\n" H "Connection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\r\n",
+		true},
+	    {"GET / HTTP/1.1\r\n" H "Connection: upgrade\r\nUpgrade: h2c, websocket\r\n"
+	     "Content-Length: 0\r\n\r\n",
+		true},
+	    {"GET / HTTP/1.1\r\n" H "Upgrade: websocket\r\n\r\n", false},
+	    {"GET / HTTP/1.1\r\n" H "Connection: Upgrade\r\n\r\n", false},
+	    {"GET / HTTP/1.1\r\n" H "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n", false},
+	    {"GET / HTTP/1.0\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", false},
+	    {"POST / HTTP/1.1\r\n" H "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", false},
+	    {"GET / HTTP/1.1\r\n" H "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+	     "Content-Length: 1\r\n\r\n",
+		false},
+	    {"GET / HTTP/1.1\r\n" H "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+	     "Transfer-Encoding: chunked\r\n\r\n",
+		false},
+	};
+	struct http_head h;
+	struct err e;
+	size_t used;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		assert_int_equal(
+		    request(rows[i].text, strlen(rows[i].text), &h, &used, &e), STEP_DONE);
+		assert_int_equal(h.upgrade, rows[i].upgrade);
+		assert_false(h.takes_trailers);
+	}
+	assert_int_equal(response("HTTP/1.1 101 x\r\nConnection: Upgrade\r\n"
+				  "Upgrade: websocket\r\n\r\n",
+			     false, &h),
+	    STEP_DONE);
+	assert_true(h.upgrade);
+	assert_int_equal(
+	    response("HTTP/1.1 101 x\r\nUpgrade: websocket\r\n\r\n", false, &h), STEP_DONE);
+	assert_false(h.upgrade);
+	assert_int_equal(response("HTTP/1.1 200 x\r\nConnection: Upgrade\r\n"
+				  "Upgrade: websocket\r\n\r\n",
+			     false, &h),
+	    STEP_DONE);
+	assert_false(h.upgrade);
+	assert_int_equal(request(te, strlen(te), &h, &used, &e), STEP_DONE);
+	assert_true(h.takes_trailers);
 }
 
 static void
@@ -417,6 +574,7 @@ decodes_lengths(void **state)
 static void
 writes_nothing_that_splits(void **state)
 {
+	struct fields trailers;
 	struct buf out;
 
 	(void)state;
@@ -426,9 +584,17 @@ writes_nothing_that_splits(void **state)
 	http1_write_end(&out);
 	http1_write_chunk(&out, span_str("hello"));
 	http1_write_chunk(&out, span_str(""));
-	http1_write_last_chunk(&out);
+	http1_write_last_chunk(&out, NULL);
 	assert_true(
 	    span_is(buf_span(&out), "HTTP/1.1 200 OK\r\nX: y\r\n\r\n5\r\nhello\r\n0\r\n\r\n"));
+	buf_clear(&out);
+	fields_init(&trailers);
+	fields_add_str(&trailers, "Grpc-Status", "0");
+	fields_add_str(&trailers, "Content-Length", "5");
+	http1_write_last_chunk(&out, &trailers);
+	fields_fini(&trailers);
+	assert_true(span_is(buf_span(&out), "0\r\nGrpc-Status: 0\r\n\r\n"));
+	buf_clear(&out);
 	http1_write_field(&out, "X", span_str("y\r\nEvil: 1"));
 	assert_false(buf_ok(&out));
 	buf_clear(&out);
@@ -457,6 +623,10 @@ main(void)
 	    cmocka_unit_test(decodes_chunks),
 	    cmocka_unit_test(refuses_bad_chunks),
 	    cmocka_unit_test(bounds_chunk_overhead),
+	    cmocka_unit_test(hands_trailers_out),
+	    cmocka_unit_test(keeps_heads_out_of_trailers),
+	    cmocka_unit_test(bounds_trailers),
+	    cmocka_unit_test(knows_upgrades),
 	    cmocka_unit_test(decodes_lengths),
 	    cmocka_unit_test(writes_nothing_that_splits),
 	};

@@ -23,33 +23,30 @@ http1_write_status_line(struct buf *out, int status)
 	buf_printf(out, "HTTP/1.1 %d %s\r\n", status, http_status_phrase(status));
 }
 
-static void
-write_field(struct buf *out, struct span name, struct span value)
+void
+http1_write_field_of(struct buf *out, struct http_field f)
 {
-	if (!http_token_ok(name) || !http_value_ok(value)) {
+	if (!http_token_ok(f.name) || !http_value_ok(f.value)) {
 		out->failed = true;
 		return;
 	}
-	buf_add(out, name);
+	buf_add(out, f.name);
 	buf_add_str(out, ": ");
-	buf_add(out, value);
+	buf_add(out, f.value);
 	buf_add_str(out, "\r\n");
 }
 
 void
 http1_write_field(struct buf *out, const char *name, struct span value)
 {
-	write_field(out, span_str(name), value);
+	http1_write_field_of(out, (struct http_field){span_str(name), value});
 }
 
 void
 http1_write_fields(struct buf *out, const struct fields *f)
 {
-	for (size_t i = 0; i < f->n; i++) {
-		struct http_field h = fields_at(f, i);
-
-		write_field(out, h.name, h.value);
-	}
+	for (size_t i = 0; i < f->n; i++)
+		http1_write_field_of(out, fields_at(f, i));
 }
 
 void
@@ -69,9 +66,16 @@ http1_write_chunk(struct buf *out, struct span data)
 }
 
 void
-http1_write_last_chunk(struct buf *out)
+http1_write_last_chunk(struct buf *out, const struct fields *trailers)
 {
-	buf_add_str(out, "0\r\n\r\n");
+	buf_add_str(out, "0\r\n");
+	for (size_t i = 0; trailers && i < trailers->n; i++) {
+		struct http_field f = fields_at(trailers, i);
+
+		if (headers_is_trailer(f.name))
+			http1_write_field_of(out, f);
+	}
+	buf_add_str(out, "\r\n");
 }
 
 const char *
@@ -80,13 +84,14 @@ http_status_phrase(int status)
 	static const struct {
 		int status;
 		const char *phrase;
-	} known[] = {{100, "Continue"}, {101, "Switching Protocols"}, {200, "OK"}, {201, "Created"},
-	    {202, "Accepted"}, {203, "Non-Authoritative Information"}, {204, "No Content"},
-	    {205, "Reset Content"}, {206, "Partial Content"}, {300, "Multiple Choices"},
-	    {301, "Moved Permanently"}, {302, "Found"}, {303, "See Other"}, {304, "Not Modified"},
-	    {307, "Temporary Redirect"}, {308, "Permanent Redirect"}, {400, "Bad Request"},
-	    {401, "Unauthorized"}, {402, "Payment Required"}, {403, "Forbidden"},
-	    {404, "Not Found"}, {405, "Method Not Allowed"}, {406, "Not Acceptable"},
+	} known[] = {{100, "Continue"}, {101, "Switching Protocols"}, {103, "Early Hints"},
+	    {200, "OK"}, {201, "Created"}, {202, "Accepted"},
+	    {203, "Non-Authoritative Information"}, {204, "No Content"}, {205, "Reset Content"},
+	    {206, "Partial Content"}, {300, "Multiple Choices"}, {301, "Moved Permanently"},
+	    {302, "Found"}, {303, "See Other"}, {304, "Not Modified"}, {307, "Temporary Redirect"},
+	    {308, "Permanent Redirect"}, {400, "Bad Request"}, {401, "Unauthorized"},
+	    {402, "Payment Required"}, {403, "Forbidden"}, {404, "Not Found"},
+	    {405, "Method Not Allowed"}, {406, "Not Acceptable"},
 	    {407, "Proxy Authentication Required"}, {408, "Request Timeout"}, {409, "Conflict"},
 	    {410, "Gone"}, {411, "Length Required"}, {412, "Precondition Failed"},
 	    {413, "Content Too Large"}, {414, "URI Too Long"}, {415, "Unsupported Media Type"},
