@@ -1,13 +1,15 @@
 #include "front/upstream.h"
 
+#include "carrier/http_carrier.h"
 #include "front/front.h"
 #include "wire/url.h"
 #include <stdlib.h>
 
 /* The control plane's own timeout comes first, so that its reason reaches the visitor. */
 #define TIMEOUT_MARGIN_MS 2000
-/* What may wait to be sent; granted anew as it goes out. */
-#define SEND_AHEAD (256u * 1024)
+/* Connections that wait: one visitor after another on each, and ee-control keeps them a minute. */
+#define IDLE_MAX 256
+#define IDLE_MS  30000
 
 struct upstream {
 	struct net_loop *loop;
@@ -17,16 +19,20 @@ struct upstream {
 	char authority[URL_ORIGIN_MAX];
 	const char *token;
 	struct tls_ctx *tls;
+	struct http_pool *pool;
 };
 
-struct carried {
-	struct exchange x; /* first: ops get a pointer to it */
-	struct http_exchange *http;
-	bool over; /* the asker was told the end, or left */
-	size_t credit; /* of the answer's body */
-	bool paused;
-	size_t owed; /* request's bytes not granted anew while the connection is slow */
-};
+static bool
+make_pool(struct upstream *u, struct err *e)
+{
+	struct http_pool_opts o = {
+	    .dial = {.host = u->url.host.name, .port = u->url.host.port, .tls = u->tls},
+	    .max_idle = IDLE_MAX,
+	    .idle_ms = IDLE_MS};
+
+	u->pool = http_pool_new(u->loop, &o, e);
+	return u->pool != NULL;
+}
 
 static bool
 prepare(struct upstream *u, const char *control_url, struct err *e)
@@ -48,7 +54,7 @@ prepare(struct upstream *u, const char *control_url, struct err *e)
 	url_authority(&u->url, u->authority);
 	if (url_is_tls(&u->url))
 		u->tls = tls_ctx_client(NULL, e);
-	return !url_is_tls(&u->url) || u->tls;
+	return (!url_is_tls(&u->url) || u->tls) && make_pool(u, e);
 }
 
 struct upstream *
@@ -73,188 +79,11 @@ upstream_free(struct upstream *u)
 {
 	if (!u)
 		return;
+	http_pool_free(u->pool);
 	tls_ctx_free(u->tls);
 	buf_fini(&u->text);
 	buf_fini(&u->prefix);
 	free(u);
-}
-
-/* -- the asker's calls -- */
-
-static void
-on_body(struct exchange *x, struct span data)
-{
-	struct carried *c = (struct carried *)x;
-
-	if (!http_exchange_write(c->http, data))
-		return; /* it is closing: on_close will say why */
-	if (http_exchange_is_full(c->http))
-		c->owed += data.n;
-	else
-		c->x.events->credit(c->x.ctx, data.n);
-}
-
-static void
-on_end(struct exchange *x, const struct fields *trailers)
-{
-	http_exchange_end(((struct carried *)x)->http);
-}
-
-static void
-on_reset(struct exchange *x)
-{
-	struct carried *c = (struct carried *)x;
-
-	c->over = true;
-	http_exchange_close(c->http, NULL);
-}
-
-/* A read hands out NET_SCRATCH bytes at most: with that much credit the next one fits. */
-static void
-mind_credit(struct carried *c)
-{
-	if (c->over)
-		return;
-	if (!c->paused && c->credit < NET_SCRATCH) {
-		c->paused = true;
-		http_exchange_pause(c->http);
-	} else if (c->paused && c->credit >= NET_SCRATCH) {
-		c->paused = false;
-		http_exchange_resume(c->http);
-	}
-}
-
-static void
-on_credit(struct exchange *x, size_t n)
-{
-	struct carried *c = (struct carried *)x;
-
-	c->credit = c->credit > SIZE_MAX - n ? SIZE_MAX : c->credit + n;
-	mind_credit(c);
-}
-
-static const struct exchange_ops ops = {on_body, on_end, on_reset, on_credit};
-
-/* -- the connection's events -- */
-
-static void
-on_answer_head(struct http_exchange *h, const struct http_head *head, void *ctx)
-{
-	struct carried *c = ctx;
-	struct fields f;
-	struct err e = {0};
-
-	if (c->over)
-		return;
-	mind_credit(c);
-	fields_init(&f);
-	headers_forward_response(&f, head->fields, head->n, true, NULL);
-	if (fields_ok(&f)) {
-		c->x.events->head(c->x.ctx, head->status, &f);
-	} else {
-		err_set(&e, ERR_LIMIT, REASON_INVALID_PROXY_RESPONSE, "head too large");
-		http_exchange_close(h, &e);
-	}
-	fields_fini(&f);
-}
-
-static void
-on_answer_body(struct http_exchange *h, struct span piece, void *ctx)
-{
-	struct carried *c = ctx;
-
-	if (c->over)
-		return;
-	c->credit -= piece.n < c->credit ? piece.n : c->credit;
-	c->x.events->body(c->x.ctx, piece);
-	mind_credit(c);
-}
-
-static void
-on_answer_end(struct http_exchange *h, void *ctx)
-{
-	struct carried *c = ctx;
-
-	if (c->over)
-		return;
-	c->over = true;
-	c->x.events->end(c->x.ctx, NULL);
-}
-
-static void
-on_drain(struct http_exchange *h, void *ctx)
-{
-	struct carried *c = ctx;
-	size_t n = c->owed;
-
-	c->owed = 0;
-	if (!c->over && n)
-		c->x.events->credit(c->x.ctx, n);
-}
-
-static void
-on_close(struct http_exchange *h, const struct err *why, void *ctx)
-{
-	struct carried *c = ctx;
-	const struct exchange_events *events = c->x.events;
-	void *asker = c->x.ctx;
-	bool over = c->over;
-	struct err e = {0};
-
-	free(c);
-	if (over)
-		return;
-	if (why->code == ERR_NONE)
-		err_set(&e, ERR_IO, REASON_PEER_LOST, "closed before the answer's end");
-	events->reset(asker, why->code == ERR_NONE ? &e : why);
-}
-
-static const struct http_exchange_ops http_ops = {.on_head = on_answer_head,
-    .on_body = on_answer_body,
-    .on_end = on_answer_end,
-    .on_drain = on_drain,
-    .on_close = on_close};
-
-/* -- opening -- */
-
-/* The fields as they go to the control plane: its own Host, ours beside it. */
-static size_t
-own_fields(const struct upstream *u, const struct fields *in,
-    struct http_field out[static LIMIT_HEAD_FIELDS + 3])
-{
-	size_t n = 0;
-
-	out[n++] = (struct http_field){span_str("Host"), span_str(u->authority)};
-	out[n++] = (struct http_field){span_str(FRONT_HOST_FIELD), fields_get(in, "host")};
-	if (u->token)
-		out[n++] = (struct http_field){span_str(FRONT_TOKEN_FIELD), span_str(u->token)};
-	for (size_t i = 0; i < in->n; i++) {
-		struct http_field f = fields_at(in, i);
-
-		if (!span_iis(f.name, "host"))
-			out[n++] = f;
-	}
-	return n;
-}
-
-static struct http_exchange *
-start(const struct upstream *u, struct span target, const struct exchange_request *rq,
-    struct carried *c, struct err *e)
-{
-	struct http_field f[LIMIT_HEAD_FIELDS + 3];
-	struct http_exchange_opts o = {
-	    .dial = {.host = u->url.host.name, .port = u->url.host.port, .tls = u->tls},
-	    .method = rq->method,
-	    .target = target,
-	    .fields = f,
-	    .n_fields = own_fields(u, rq->fields, f),
-	    .body_length = !rq->has_body     ? 0
-			   : rq->body_length ? (int64_t)rq->body_length
-					     : HTTP_LENGTH_UNKNOWN,
-	    .first_byte_ms = rq->timeout_ms + TIMEOUT_MARGIN_MS,
-	};
-
-	return http_exchange_start(u->loop, &o, &http_ops, c, e);
 }
 
 struct exchange *
@@ -262,29 +91,29 @@ upstream_open(void *ctx, struct span app, const struct exchange_request *rq,
     const struct exchange_events *events, void *events_ctx, struct err *e)
 {
 	const struct upstream *u = ctx;
-	struct carried *c = calloc(1, sizeof *c);
+	/* Its own Host, the visitor's beside it. */
+	struct http_field f[] = {{span_str("Host"), span_str(u->authority)},
+	    {span_str(FRONT_HOST_FIELD), fields_get(rq->fields, "host")},
+	    {span_str(FRONT_TOKEN_FIELD), span_str(u->token ? u->token : "")}};
+	struct carrier_opts o = {.pool = u->pool,
+	    .fields = f,
+	    .n_fields = u->token ? 3 : 2,
+	    .first_byte_ms = rq->timeout_ms + TIMEOUT_MARGIN_MS};
+	struct exchange *x = NULL;
 	struct buf target;
 
-	if (!c) {
-		err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "exchange");
-		return NULL;
-	}
-	c->x = (struct exchange){
-	    .ops = &ops, .events = events, .ctx = events_ctx, .send_credit = SEND_AHEAD};
 	buf_init(&target, 2 * LIMIT_HEAD);
 	buf_add(&target, buf_span(&u->prefix));
 	buf_add_str(&target, "/v1/forward/");
 	buf_add(&target, app);
 	buf_add(&target, rq->target);
+	o.target = buf_span(&target);
 	if (span_is(rq->target, "*"))
 		err_set(e, ERR_UNSUPPORTED, REASON_BAD_REQUEST, "target * is not forwarded");
 	else if (!buf_ok(&target))
 		err_set(e, ERR_LIMIT, REASON_HEADER_TOO_BIG, "target");
 	else
-		c->http = start(u, buf_span(&target), rq, c, e);
+		x = carrier_open(u->loop, &o, rq, events, events_ctx, e);
 	buf_fini(&target);
-	if (c->http)
-		return &c->x;
-	free(c);
-	return NULL;
+	return x;
 }

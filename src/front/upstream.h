@@ -1,10 +1,10 @@
 /* upstream.h - ee-proxy's way to the control plane: an exchange's carrier that sends each request
- * as it is to {control}/v1/forward/{app}{target} over HTTP, streamed in both directions. Owns its
- * exchanges; a connection serves one request. */
+ * as it is to {control}/v1/forward/{app}{target} over HTTP, streamed in both directions
+ * (carrier/http_carrier.h). Owns the connections that wait for their next request. */
 #ifndef FRONT_UPSTREAM_H
 #define FRONT_UPSTREAM_H
 
-#include "net/http_client.h"
+#include "net/loop.h"
 #include "tunnel/exchange.h"
 
 struct upstream;
