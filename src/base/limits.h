@@ -8,6 +8,36 @@
 #define LIMIT_TEXT_ATTESTED (16u * 1024 * 1024)
 /* Body that version 1 can carry: what fits the message above as base64, with head to spare. */
 #define LIMIT_V1_BODY (11u * 1024 * 1024)
+/* One binary message of version 2, and so one DATA frame with its head: HTTP/2's own smallest
+ * frame, small enough that a text message never waits long behind one. */
+#define LIMIT_H2_MESSAGE 16384u
+/* Bytes of one body on their way to a reader that has not taken them: half a megabyte a second at
+ * half a second of round trip, and what front and agent grant ahead anyway. */
+#define LIMIT_H2_STREAM_WINDOW (256u * 1024)
+/* The same, for all bodies of one tunnel together: 64 stalled streams. */
+#define LIMIT_H2_TUNNEL_WINDOW (16u * 1024 * 1024)
+/* Body bytes of one stream that wait for the tunnel: as much as one read of the loop gives. */
+#define LIMIT_H2_SEND_AHEAD (64u * 1024)
+/* Requests at once on one tunnel: a tenth of what the descriptors of a host allow. */
+#define LIMIT_H2_STREAMS 1000u
+/* Requests of one session: stream ids end at 2^31, and every request takes two. */
+#define LIMIT_H2_REQUESTS 1000000000u
+/* CONTINUATION frames behind HEADERS: a head of LIMIT_HEAD, not compressed, takes three frames. */
+#define LIMIT_H2_CONTINUATIONS 4u
+/* Interim heads of one answer. */
+#define LIMIT_H2_INTERIMS 16u
+/* Entries of one SETTINGS frame; ten are defined. */
+#define LIMIT_H2_SETTINGS 16u
+/* Acknowledgements of SETTINGS and PING that wait to be sent. */
+#define LIMIT_H2_ACKS 100u
+/* Frames that carry nothing of a request's, above those that work and time allow: a burst of
+ * window updates for every stream fits. */
+#define LIMIT_H2_NOISE       4000u
+#define LIMIT_H2_NOISE_PER_S 100u
+/* Requests that are given up before their answer: all visitors of a full tunnel may leave at
+ * once, and come and leave again. Above this rate it is an attack on the backend. */
+#define LIMIT_H2_RESETS       3000u
+#define LIMIT_H2_RESETS_PER_S 200u
 /* Request or response head: what nginx takes by default in four large buffers. */
 #define LIMIT_HEAD        (32u * 1024)
 #define LIMIT_HEAD_FIELDS 128

@@ -88,7 +88,16 @@ exchange_reset(struct exchange *x)
 	x->ops->reset(x);
 }
 
-/* Grant n more bytes of the answer's body. */
+/* Say whether a reset, or an open that failed, means that the replica did nothing of the request:
+ * another replica may be asked for the same. */
+static inline bool
+exchange_was_refused(const struct err *why)
+{
+	return why->reason == REASON_AGENT_BUSY || why->reason == REASON_AGENT_DRAINING;
+}
+
+/* Grant n more bytes of the answer's body. What was consumed should be granted anew without
+ * waiting for more: a carrier may count what is not against all of its exchanges. */
 static inline void
 exchange_credit(struct exchange *x, size_t n)
 {

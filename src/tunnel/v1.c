@@ -224,6 +224,10 @@ v1_open(struct v1 *v, const struct exchange_request *rq, const struct exchange_e
 {
 	struct pending *p;
 
+	if (rq->upgrade) {
+		err_set(e, ERR_UNSUPPORTED, REASON_UPGRADE_NOT_CARRIED, "tunnel of version 1");
+		return NULL;
+	}
 	if (rq->body_length > LIMIT_V1_BODY) {
 		err_set(e, ERR_LIMIT, REASON_BODY_TOO_BIG, "above what a message can carry");
 		return NULL;

@@ -23,8 +23,9 @@ void v1_free(struct v1 *v, const struct err *why);
 /* Reset every pending request with `why`; the table stays usable. */
 void v1_reset_all(struct v1 *v, const struct err *why);
 
-/* Begin an exchange. NULL, with the reason, where it cannot be. The whole credit for
- * the request's body (LIMIT_V1_BODY) is there at once; the message goes out when the request is
+/* Begin an exchange. NULL, with the reason, where it cannot be: an upgrade has no place in
+ * version 1 (UPGRADE_NOT_CARRIED). Trailers and expectations end here. The whole credit for the
+ * request's body (LIMIT_V1_BODY) is there at once; the message goes out when the request is
  * whole: at once without a body, else with exchange_end. */
 struct exchange *v1_open(struct v1 *v, const struct exchange_request *rq,
     const struct exchange_events *events, void *ctx, uint64_t now_ms, struct err *e);

@@ -274,6 +274,29 @@ bounds_bodies(void **state)
 }
 
 static void
+refuses_upgrades(void **state)
+{
+	struct seen s;
+	struct v1 *v = setup(&s);
+	struct fields f;
+	struct exchange_request rq = {.request_id = "r1",
+	    .method = span_str("GET"),
+	    .target = span_str("/"),
+	    .fields = &f,
+	    .has_body = true,
+	    .upgrade = true};
+	struct err e = {0};
+
+	(void)state;
+	fields_init(&f);
+	assert_null(v1_open(v, &rq, &events, &s, 0, &e));
+	assert_int_equal(e.reason, REASON_UPGRADE_NOT_CARRIED);
+	assert_int_equal(v1_in_flight(v), 0);
+	fields_fini(&f);
+	teardown(&s, v);
+}
+
+static void
 reads_payloads(void **state)
 {
 	static const struct {
@@ -358,6 +381,7 @@ main(void)
 	    cmocka_unit_test(keeps_time),
 	    cmocka_unit_test(ends_with_its_tunnel),
 	    cmocka_unit_test(bounds_bodies),
+	    cmocka_unit_test(refuses_upgrades),
 	    cmocka_unit_test(reads_payloads),
 	    cmocka_unit_test(meets_in_the_middle),
 	};

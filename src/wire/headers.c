@@ -100,8 +100,18 @@ http_field_count(const struct http_field *f, size_t n, const char *name)
 void
 fields_init(struct fields *f)
 {
-	memset(f, 0, sizeof *f);
+	/* at[] is read below n only: two kilobytes that need not be cleared for each head. */
 	buf_init(&f->text, LIMIT_HEAD);
+	f->n = 0;
+	f->failed = false;
+}
+
+void
+fields_clear(struct fields *f)
+{
+	buf_clear(&f->text);
+	f->n = 0;
+	f->failed = false;
 }
 
 void
@@ -198,15 +208,39 @@ is_one_of(struct span name, const char *const *list, size_t n)
 	return false;
 }
 
+/* RFC 9110 section 7.6.1, and what belongs to one connection by its own definition. By length first:
+ * it is asked for every field of every head. */
+static bool
+is_hop(struct span name)
+{
+	switch (name.n) {
+	case 2:
+		return span_iis(name, "te");
+	case 7:
+		return span_iis(name, "trailer") || span_iis(name, "upgrade");
+	case 10:
+		return span_iis(name, "connection") || span_iis(name, "keep-alive");
+	case 14:
+		return span_iis(name, "http2-settings");
+	case 16:
+		return span_iis(name, "proxy-connection");
+	case 17:
+		return span_iis(name, "transfer-encoding");
+	case 18:
+		return span_iis(name, "proxy-authenticate");
+	case 19:
+		return span_iis(name, "proxy-authorization");
+	case 25:
+		return span_iis(name, "proxy-authentication-info");
+	default:
+		return false;
+	}
+}
+
 bool
 headers_is_hop(struct span name, const struct http_field *f, size_t n)
 {
-	/* RFC 9110 section 7.6.1, and what belongs to one connection by its own definition. */
-	static const char *const hop[] = {"connection", "proxy-connection", "keep-alive", "te",
-	    "transfer-encoding", "trailer", "upgrade", "proxy-authenticate", "proxy-authorization",
-	    "proxy-authentication-info", "http2-settings"};
-
-	if (IS_ONE_OF(name, hop))
+	if (is_hop(name))
 		return true;
 	for (size_t i = 0; i < n; i++) {
 		struct span list = f[i].value, item;

@@ -47,6 +47,8 @@ struct fields {
 
 void fields_init(struct fields *f);
 void fields_fini(struct fields *f);
+/* Forget the fields and the failure, keep the memory. */
+void fields_clear(struct fields *f);
 void fields_add(struct fields *f, struct span name, struct span value);
 void fields_add_str(struct fields *f, const char *name, const char *value);
 /* Drop every field of that name. */

@@ -73,6 +73,26 @@ cleans_requests(void **state)
 }
 
 static void
+knows_what_ends_at_a_hop(void **state)
+{
+	static const char *const hop[] = {"Connection", "Proxy-Connection", "Keep-Alive", "TE",
+	    "Transfer-Encoding", "Trailer", "Upgrade", "Proxy-Authenticate", "Proxy-Authorization",
+	    "Proxy-Authentication-Info", "HTTP2-Settings", "x-named", "named-too"};
+	static const char *const end[] = {
+	    "Content-Length", "Host", "Via", "X-Names", "T", "Tea", "Trailers", "Keep-Aliv"};
+	static const struct http_field f[] = {F("Connection", "close, X-Named"), F("A", "b"),
+	    F("connection", "Named-Too ,,"), F("Connections", "Via")};
+
+	(void)state;
+	for (size_t i = 0; i < N(hop); i++)
+		if (!headers_is_hop(span_str(hop[i]), f, N(f)))
+			fail_msg("%s passes", hop[i]);
+	for (size_t i = 0; i < N(end); i++)
+		if (headers_is_hop(span_str(end[i]), f, N(f)))
+			fail_msg("%s does not pass", end[i]);
+}
+
+static void
 believes_trusted_peers_only(void **state)
 {
 	static const struct http_field in[] = {F("X-Forwarded-For", "10.0.0.9"),
@@ -135,6 +155,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(knows_fields),
 	    cmocka_unit_test(cleans_requests),
+	    cmocka_unit_test(knows_what_ends_at_a_hop),
 	    cmocka_unit_test(believes_trusted_peers_only),
 	    cmocka_unit_test(cleans_responses),
 	    cmocka_unit_test(lists_stay_within_bounds),

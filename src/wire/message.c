@@ -195,6 +195,12 @@ parse_status(struct msg *m, struct err *e)
 	       && get_version(m, 0, &s->tunnel_version, e);
 }
 
+static bool
+parse_h2_end(struct msg *m, struct err *e)
+{
+	return true;
+}
+
 static const struct {
 	const char *name;
 	enum msg_from from;
@@ -208,6 +214,8 @@ static const struct {
     {"attest_request", MSG_FROM_CONTROL, MSG_ATTEST_REQUEST, parse_attest_request},
     {"proxy_request", MSG_FROM_CONTROL, MSG_PROXY_REQUEST, parse_proxy_request},
     {"status", MSG_FROM_CONTROL, MSG_STATUS, parse_status},
+    {"h2_end", MSG_FROM_AGENT, MSG_H2_END, parse_h2_end},
+    {"h2_end", MSG_FROM_CONTROL, MSG_H2_END, parse_h2_end},
 };
 
 static bool

@@ -1,4 +1,4 @@
-/* message.h - the tunnel's messages, version 1: one JSON object a text message, parsed into one
+/* message.h - the tunnel's text messages, of both versions: one JSON object each, parsed into one
  * struct a type and written from it. A parsed message owns its JSON doc and, for a proxied body
  * or head, nothing else: spans and nodes point into the text, which must outlive it. Grammar is
  * judged here; whether a message may come now is the session's business. */
@@ -30,7 +30,9 @@ enum msg_type {
 	/* control plane to agent */
 	MSG_ATTEST_REQUEST,
 	MSG_PROXY_REQUEST,
-	MSG_STATUS
+	MSG_STATUS,
+	/* both ways: the tunnel's HTTP/2 session has ended; no members */
+	MSG_H2_END
 };
 
 struct msg_register {
@@ -114,6 +116,7 @@ void msg_write_proxy_request(struct buf *out, const char *request_id, struct spa
 void msg_write_proxy_response(struct buf *out, const char *request_id, int status,
     const struct fields *headers, struct span body);
 void msg_write_proxy_error(struct buf *out, const char *request_id, const char *error);
+void msg_write_h2_end(struct buf *out);
 
 /* Fill a status message from an error: wire reason, cause and the sentence for the peer. */
 void msg_status_of(struct msg_status *m, const char *state, const struct err *e);

@@ -7,6 +7,11 @@
 	"{\"type\":\"register\",\"repo\":\"org/repo\",\"release_tag\":\"v0.1.3\","                 \
 	"\"app_name\":\"myapp\",\"network\":\"forge-1\",\"agent_id\":\"uuid\"}"
 
+#define REGISTER_AS(version)                                                                       \
+	"{\"type\":\"register\",\"repo\":\"org/repo\",\"release_tag\":\"v0.1.3\","                 \
+	"\"app_name\":\"myapp\",\"network\":\"forge-1\",\"agent_id\":\"uuid\","                    \
+	"\"tunnel_version\":" version "}"
+
 static enum reason
 parse(const char *text, enum msg_from from)
 {
@@ -37,6 +42,13 @@ judges_agents_messages(void **state)
 		REASON_OK},
 	    {"{\"type\":\"proxy_response\",\"request_id\":\"1\",\"error\":\"proxy_timeout\"}",
 		REASON_OK},
+	    {"{\"type\":\"h2_end\"}", REASON_OK},
+	    {"{\"type\":\"h2_end\",\"type\":\"h2_end\"}", REASON_INVALID_JSON},
+	    {REGISTER_AS("\"1\""), REASON_OK},
+	    {REGISTER_AS("\"2\""), REASON_OK},
+	    {REGISTER_AS("null"), REASON_OK},
+	    {REGISTER_AS("\"3\""), REASON_INVALID_FIELD},
+	    {REGISTER_AS("2"), REASON_INVALID_JSON},
 	    {"", REASON_INVALID_JSON},
 	    {"[]", REASON_INVALID_JSON},
 	    {"{", REASON_INVALID_JSON},
@@ -167,6 +179,44 @@ reads_what_it_writes(void **state)
 }
 
 static void
+says_the_tunnels_version(void **state)
+{
+	struct msg_register r = {"o/r", "v1", "app", "sandbox-1", "id", 1};
+	struct msg m;
+	struct err e = {0};
+	struct buf out;
+
+	(void)state;
+	/* Absent is version 1: so an agent of version 1 writes what it always wrote. */
+	buf_init(&out, 10000);
+	msg_write_register(&out, &r);
+	assert_int_equal(span_find(buf_span(&out), "tunnel_version"), out.n);
+	assert_true(msg_parse(&m, buf_span(&out), MSG_FROM_AGENT, &e));
+	assert_int_equal(m.u.reg.tunnel_version, 1);
+	msg_fini(&m);
+	buf_fini(&out);
+}
+
+static void
+ends_http2_both_ways(void **state)
+{
+	struct msg m;
+	struct err e = {0};
+	struct buf out;
+
+	(void)state;
+	buf_init(&out, 100);
+	msg_write_h2_end(&out);
+	assert_true(span_is(buf_span(&out), "{\"type\":\"h2_end\"}"));
+	for (int from = MSG_FROM_AGENT; from <= MSG_FROM_CONTROL; from++) {
+		assert_true(msg_parse(&m, buf_span(&out), (enum msg_from)from, &e));
+		assert_int_equal(m.type, MSG_H2_END);
+		msg_fini(&m);
+	}
+	buf_fini(&out);
+}
+
+static void
 refuses_bad_headers(void **state)
 {
 	static const char *const bad[] = {"{\"a b\":\"c\"}", "{\"a\":\"b\\r\\nc: d\"}", "{\"a\":1}",
@@ -219,6 +269,8 @@ main(void)
 	    cmocka_unit_test(judges_agents_messages),
 	    cmocka_unit_test(knows_the_grammars),
 	    cmocka_unit_test(reads_what_it_writes),
+	    cmocka_unit_test(says_the_tunnels_version),
+	    cmocka_unit_test(ends_http2_both_ways),
 	    cmocka_unit_test(refuses_bad_headers),
 	    cmocka_unit_test(says_no_in_two_forms),
 	};

@@ -199,3 +199,11 @@ msg_write_proxy_error(struct buf *out, const char *request_id, const char *error
 	jw_str(&w, "error", error);
 	jw_end_object(&w);
 }
+
+void
+msg_write_h2_end(struct buf *out)
+{
+	struct jw w = begin(out, "h2_end");
+
+	jw_end_object(&w);
+}
