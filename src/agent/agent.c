@@ -6,6 +6,7 @@
 #include "agent/answer.h"
 #include "agent/backend.h"
 #include "agent/health.h"
+#include "agent/jobs.h"
 #include "agent/reconnect.h"
 #include "agent/sim.h"
 #include "agent/tsm.h"
@@ -31,7 +32,9 @@ struct agent {
 	const struct agent_config *c;
 	struct env *env;
 	struct tls_ctx *tls; /* NULL for ws:// */
-	struct backend *backend;
+	struct backend backend;
+	struct budget_share share;
+	struct jobs *jobs;
 	struct health *health;
 	struct answer answer;
 	struct reconnect reconnect;
@@ -233,7 +236,7 @@ on_text(struct ws_conn *w, struct span text, void *ctx)
 	else if (m.type == MSG_STATUS)
 		on_status(a, &m.u.status);
 	else if (m.type == MSG_PROXY_REQUEST && a->attested)
-		backend_request(a->backend, &m);
+		jobs_request(a->jobs, &m);
 	msg_fini(&m);
 }
 
@@ -268,7 +271,7 @@ on_drain(struct ws_conn *w, void *ctx)
 {
 	struct agent *a = ctx;
 
-	backend_flush(a->backend);
+	jobs_flush(a->jobs);
 }
 
 static void
@@ -309,7 +312,8 @@ on_close(struct ws_conn *w, uint16_t code, struct span reason, const struct err 
 	net_timer_stop(&a->admit);
 	health_stop(a->health);
 	answer_drop(&a->answer);
-	backend_drop(a->backend);
+	jobs_free(a->jobs);
+	a->jobs = NULL;
 	if (a->stopping)
 		a->stopped(a->ctx);
 	else
@@ -338,14 +342,18 @@ dial(void *ctx)
 	struct ws_conn_opts o = {
 	    .max_message = LIMIT_TEXT_UNATTESTED, .ping_every_ms = WS_PING_EVERY_MS};
 	struct ws_dial d = {.url = a->c->s->control_ws, .tls = a->tls, .user_agent = USER_AGENT};
+	struct jobs_opts j = {&a->backend, &a->share, send_response, a};
 	struct err e = {0};
 
 	a->renewed_ms = 0;
-	a->ws = ws_conn_dial(a->loop, &d, &o, &ws_ops, a, &e);
+	a->jobs = jobs_new(&j, &e);
+	a->ws = a->jobs ? ws_conn_dial(a->loop, &d, &o, &ws_ops, a, &e) : NULL;
 	if (a->ws) {
 		net_timer_start(a->loop, &a->admit, ADMIT_MS, on_admit_timeout, a);
 		return;
 	}
+	jobs_free(a->jobs);
+	a->jobs = NULL;
 	log_failure(&a->env->log, LOG_WARN, "dial_failed", &e, NULL);
 	reconnect(a);
 }
@@ -359,8 +367,7 @@ make_parts(struct agent *a, struct err *e)
 	struct backend_opts b = {.address = &a->c->backend,
 	    .host = s->backend_host,
 	    .timeout_ms = (uint64_t)s->backend_timeout_sec * 1000,
-	    .send = send_response,
-	    .ctx = a};
+	    .shares = 1};
 	struct health_opts h = {.address = &a->c->backend,
 	    .host = s->backend_host,
 	    .path = s->health_path,
@@ -376,9 +383,9 @@ make_parts(struct agent *a, struct err *e)
 					   : tsm_provider(a->loop, NULL, e);
 	if (!a->answer.provider)
 		return false;
-	a->backend = backend_new(a->loop, &b, e);
-	if (!a->backend)
+	if (!backend_init(&a->backend, a->loop, &b, e))
 		return false;
+	budget_join(&a->backend.budget, &a->share);
 	a->health = health_new(a->loop, &h, e);
 	return a->health != NULL;
 }
@@ -432,7 +439,8 @@ agent_free(struct agent *a)
 	net_timer_stop(&a->admit);
 	answer_drop(&a->answer);
 	health_close(a->health);
-	backend_close(a->backend);
+	jobs_free(a->jobs);
+	backend_fini(&a->backend);
 	provider_close(a->answer.provider);
 	tls_ctx_free(a->tls);
 	free(a);

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "agent/backend.h"
 #include "agent/world_test.h"
 #include "base/limits.h"
 

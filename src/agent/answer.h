@@ -7,6 +7,7 @@
 #include "agent/config.h"
 #include "agent/provider.h"
 #include "net/loop.h"
+#include "wire/message.h"
 
 struct answer {
 	const struct agent_config *c;

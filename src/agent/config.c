@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "base/limits.h"
 #include "os/file.h"
+#include "wire/http1.h"
 
 /* The running executable: what is in memory, whatever the path names by now. */
 #define SELF     "/proc/self/exe"

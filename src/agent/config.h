@@ -4,7 +4,7 @@
 #ifndef AGENT_CONFIG_H
 #define AGENT_CONFIG_H
 
-#include "agent/backend.h"
+#include "agent/backend_address.h"
 #include "attest/attest.h"
 #include "base/settings.h"
 #include "os/env.h"

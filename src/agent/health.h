@@ -4,7 +4,8 @@
 #ifndef AGENT_HEALTH_H
 #define AGENT_HEALTH_H
 
-#include "agent/backend.h"
+#include "agent/backend_address.h"
+#include "net/http_client.h"
 
 struct health_opts {
 	const struct backend_address *address; /* must outlive the prober, as host and path */

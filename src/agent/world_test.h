@@ -6,6 +6,7 @@
 
 #include "agent/agent.h"
 #include "net/http_server.h"
+#include "wire/message.h"
 
 /* One server plays all that an agent meets: its control plane (/v1/tunnel), the simulated platform
  * (/sim/vm/...) and its backend (everything else). */
