@@ -1,6 +1,8 @@
 """What an agent does by itself, seen from outside: dead control planes, its app's health, its end."""
 import signal
+import threading
 import time
+from http import server as http_server
 
 import harness
 
@@ -18,4 +20,97 @@ def test_a_frozen_control_plane_is_found_and_found_again(world):
     finally:
         control.proc.send_signal(signal.SIGCONT)
     harness.wait_for("a second attestation", lambda: agent.log().count("event=attested") == 2, timeout=60)
+    control.wait_allowed()
+
+
+class App(http_server.ThreadingHTTPServer):
+    """An app whose health is a row of words, each for one look: True, False; the last one stays."""
+    daemon_threads = True
+
+    def __init__(self, *words):
+        self.words, self.looks = list(words), 0
+        super().__init__(("127.0.0.1", 0), AppHandler)
+        self.port = self.server_address[1]
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.shutdown()
+        self.server_close()
+
+
+class AppHandler(http_server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        well = True
+        if self.path == "/well":
+            self.server.looks += 1
+            well = self.server.words.pop(0) if len(self.server.words) > 1 else self.server.words[0]
+        self.send_response(200 if well else 503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+def health(control):
+    return control.resolve()[1]["health_status"]
+
+
+def app(world, *words):
+    backend = App(*words)
+    world.backends.append(backend)
+    return backend
+
+
+def test_one_failed_look_changes_nothing(world):
+    control = world.control()
+    backend = app(world, True, False, True, False, True)
+    agent = world.agent(control, backend=backend, EE_HEALTH_PATH="/well", EE_HEALTH_INTERVAL_SEC="1",
+                        EE_LOG_LEVEL="debug")
+    control.wait_allowed()
+    agent.wait_log(r"(?s)event=probe_failed.*event=probe_failed")
+    harness.wait_for("six looks", lambda: backend.looks >= 6)
+    assert health(control) == "pass" and "backend_unhealthy" not in agent.log()
+    backend.words = [False]
+    control.wait_denied()
+    assert health(control) == "fail"
+    backend.words = [True]
+    control.wait_allowed()
+
+
+def test_successes_that_a_recovery_takes(world):
+    control = world.control()
+    backend = app(world, True)
+    agent = world.agent(control, backend=backend, EE_HEALTH_PATH="/well", EE_HEALTH_INTERVAL_SEC="1",
+                        EE_HEALTH_FAILURES="1", EE_HEALTH_SUCCESSES="3")
+    control.wait_allowed()
+    backend.words = [False, True, True, True]
+    agent.wait_log("event=backend_unhealthy")
+    looks = backend.looks
+    harness.wait_for("a recovery", lambda: agent.log().count("event=backend_healthy") == 2)
+    assert backend.looks - looks >= 3
+    control.wait_allowed()
+
+
+def test_a_start_with_grace_is_no_failure(world):
+    control = world.control()
+    slow = app(world, False)
+    agent = world.agent(control, backend=slow, EE_HEALTH_PATH="/well", EE_START_GRACE_SEC="600")
+    agent.wait_log("event=attested")
+    harness.wait_for("some looks", lambda: slow.looks >= 3)  # one a second, though the interval is 30 s
+    assert health(control) == "unknown" and control.resolve()[1]["reason"] == "unhealthy"
+    slow.words = [True]
+    control.wait_allowed()
+    assert "backend_unhealthy" not in agent.log()
+
+
+def test_a_start_without_grace_is_told(world):
+    control = world.control()
+    slow = app(world, False)
+    agent = world.agent(control, backend=slow, EE_HEALTH_PATH="/well")
+    agent.wait_log("event=backend_unhealthy")
+    harness.wait_for("the word", lambda: health(control) == "fail")
+    slow.words = [True]
     control.wait_allowed()

@@ -41,7 +41,6 @@ struct agent {
 	struct ws_conn *ws; /* NULL between connections */
 	struct net_timer dial, admit;
 	bool attested, stopping, replaced;
-	bool well, well_known; /* what was said of the backend last */
 	uint64_t renewed_ms;
 	void (*stopped)(void *ctx);
 	void *ctx;
@@ -97,24 +96,13 @@ send_register(struct agent *a)
 /* -- health -- */
 
 static void
-on_health(void *ctx, const struct err *why)
+on_health(void *ctx, bool pass)
 {
 	struct agent *a = ctx;
-	bool pass = why == NULL;
 	struct buf text;
 
 	if (!a->attested)
 		return;
-	if (!a->well_known || a->well != pass) {
-		if (pass)
-			log_event(&a->env->log, LOG_INFO, "backend_healthy", "backend",
-			    a->c->s->backend_url, NULL);
-		else
-			log_failure(&a->env->log, LOG_WARN, "backend_unhealthy", why, "backend",
-			    a->c->s->backend_url, NULL);
-	}
-	a->well = pass;
-	a->well_known = true;
 	buf_init(&text, 256);
 	msg_write_health(&text, pass);
 	if (buf_ok(&text))
@@ -160,7 +148,8 @@ on_attested(struct agent *a, const struct msg_status *m)
 	daemon_notify("STATUS=attested");
 	if (first) {
 		ws_conn_set_max(a->ws, LIMIT_TEXT_ATTESTED);
-		health_start(a->health);
+		if (health_state(a->health) != READINESS_UNKNOWN)
+			on_health(a, health_state(a->health) == READINESS_PASS);
 	}
 }
 
@@ -308,9 +297,8 @@ on_close(struct ws_conn *w, uint16_t code, struct span reason, const struct err 
 	log_end(&a->env->log, a->stopping ? LOG_INFO : LOG_WARN, &line);
 	a->replaced = a->replaced || span_is(reason, "replaced");
 	a->ws = NULL;
-	a->attested = a->well_known = false;
+	a->attested = false;
 	net_timer_stop(&a->admit);
-	health_stop(a->health);
 	answer_drop(&a->answer);
 	jobs_free(a->jobs);
 	a->jobs = NULL;
@@ -371,8 +359,12 @@ make_parts(struct agent *a, struct err *e)
 	struct health_opts h = {.address = &a->c->backend,
 	    .host = s->backend_host,
 	    .path = s->health_path,
-	    .interval_ms = (uint64_t)s->health_interval_sec * 1000,
-	    .result = on_health,
+	    .timeout_ms = (uint64_t)s->health_probe_sec * 1000,
+	    .rules = {(unsigned)s->health_failures, (unsigned)s->health_successes,
+		(uint64_t)s->start_grace_sec * 1000, (uint64_t)s->health_interval_sec * 1000},
+	    .backend = s->backend_url,
+	    .log = &a->env->log,
+	    .say = on_health,
 	    .ctx = a};
 
 	a->answer = (struct answer){
@@ -438,7 +430,7 @@ agent_free(struct agent *a)
 	net_timer_stop(&a->dial);
 	net_timer_stop(&a->admit);
 	answer_drop(&a->answer);
-	health_close(a->health);
+	health_free(a->health);
 	jobs_free(a->jobs);
 	backend_fini(&a->backend);
 	provider_close(a->answer.provider);

@@ -253,7 +253,7 @@ test_backend_that_starts(void **state)
 	static struct world w;
 
 	world_init(&w, starting, NULL, NULL);
-	w.sick = 1;
+	w.sick = 3;
 	world_run(&w);
 	assert_int_equal(w.healths, 2);
 }
