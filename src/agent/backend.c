@@ -1,8 +1,10 @@
 #include "agent/backend.h"
 
-/* Connections that are kept: half of the requests that may run at once, so that a busy backend is
- * seldom dialled, and one with a process a connection has some to spare. */
-#define KEPT_MAX (BACKEND_REQUESTS_MAX / 2)
+#include "carrier/http_carrier.h"
+
+/* Connections that are kept: enough that a busy backend is seldom dialled, and few enough that one
+ * with a process a connection has some to spare. */
+#define KEPT_MAX 32
 
 bool
 backend_init(struct backend *b, struct net_loop *l, const struct backend_opts *o, struct err *e)
@@ -25,23 +27,19 @@ backend_fini(struct backend *b)
 
 /* The visitor's Host is kept, so that the backend sees the name that was asked for; a backend that
  * wants another has EE_BACKEND_HOST. */
-void
-backend_set_host(const struct backend *b, struct fields *f)
+struct exchange *
+backend_open(struct backend *b, const struct exchange_request *rq,
+    const struct exchange_events *events, void *ctx, struct err *e)
 {
-	if (b->o.host && b->o.host[0])
-		fields_set(f, "Host", span_str(b->o.host));
-	else if (!fields_get(f, "Host").p)
-		fields_set(f, "Host", span_str(b->o.address->authority));
-}
+	bool set = b->o.host && b->o.host[0];
+	struct http_field host = {
+	    span_str("Host"), span_str(set ? b->o.host : b->o.address->authority)};
+	struct carrier_opts o = {.pool = b->pool,
+	    .fields = &host,
+	    .n_fields = set || !fields_get(rq->fields, "Host").p ? 1 : 0,
+	    .first_byte_ms = b->o.timeout_ms,
+	    .idle_ms = b->o.timeout_ms,
+	    .unreachable = REASON_BACKEND_UNREACHABLE};
 
-struct http_exchange *
-backend_ask(struct backend *b, const struct http_exchange_opts *o,
-    const struct http_exchange_ops *ops, void *ctx, struct err *e)
-{
-	struct http_exchange_opts mine = *o;
-
-	mine.pool = b->pool;
-	mine.first_byte_ms = b->o.timeout_ms;
-	mine.idle_ms = b->o.timeout_ms;
-	return http_exchange_start(b->loop, &mine, ops, ctx, e);
+	return carrier_open(b->loop, &o, rq, events, ctx, e);
 }

@@ -1,17 +1,16 @@
-/* backend.h - the one program that this agent serves, as all requests see it, whichever control
- * plane and whichever version of the tunnel they come by. Owns the connections that are kept alive
- * and the budget of what may be in flight. Where requests go is fixed by the settings, so that no
- * visitor can reach another address of the VM's network. */
+/* backend.h - the one program that this agent serves, asked over connections that are kept: one
+ * pool for all tunnels, under one budget for those of version 1. Owns pool and budget; what is asked
+ * are exchanges (tunnel/exchange.h), owned by the carrier (carrier/http_carrier.h). */
 #ifndef AGENT_BACKEND_H
 #define AGENT_BACKEND_H
 
 #include "agent/backend_address.h"
 #include "agent/budget.h"
-#include "net/http_client.h"
-#include "wire/headers.h"
+#include "net/http_pool.h"
+#include "tunnel/exchange.h"
 
-/* Requests at once: far above what version 1 carries usefully, and few enough that a flood is
- * refused before it takes the backend's descriptors. */
+/* Requests of version 1 at once: each holds its bodies whole. Enough for any page, and few enough
+ * that a flood is refused before it takes the backend's descriptors. */
 #define BACKEND_REQUESTS_MAX 64
 /* Bodies held at once, both ways together. */
 #define BACKEND_BYTES_MAX (128u * 1024 * 1024)
@@ -38,12 +37,8 @@ MUST_CHECK bool backend_init(
 /* Close what idles; exchanges that run go on. A zeroed backend is left alone. */
 void backend_fini(struct backend *b);
 
-/* Set the Host that the backend gets: the setting's, else the visitor's, else the address. */
-void backend_set_host(const struct backend *b, struct fields *f);
-
-/* As http_exchange_start, over the pool and with the backend's timeouts: dial, pool, first_byte_ms
- * and idle_ms of o are not looked at. */
-MUST_CHECK struct http_exchange *backend_ask(struct backend *b, const struct http_exchange_opts *o,
-    const struct http_exchange_ops *ops, void *ctx, struct err *e);
+/* As carrier_open: with the Host of the setting, else the visitor's, else the address. */
+MUST_CHECK struct exchange *backend_open(struct backend *b, const struct exchange_request *rq,
+    const struct exchange_events *events, void *ctx, struct err *e);
 
 #endif

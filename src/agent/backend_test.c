@@ -12,7 +12,7 @@ struct world {
 	struct http_server *server;
 	struct backend_address address;
 	struct backend backend;
-	struct net_timer guard;
+	struct net_timer guard, rest;
 	int status;
 	bool silent; /* the server never answers */
 	struct err why;
@@ -69,29 +69,31 @@ static void
 world_fini(struct world *w)
 {
 	net_timer_stop(&w->guard);
-	http_server_close(w->server);
+	if (w->server)
+		http_server_close(w->server);
 	backend_fini(&w->backend);
 	net_loop_free(w->loop);
 }
 
 static void
-on_head(struct http_exchange *x, const struct http_head *h, void *ctx)
+on_head(void *ctx, int status, const struct fields *f)
 {
-	((struct world *)ctx)->status = h->status;
+	((struct world *)ctx)->status = status;
 }
 
 static void
-on_body(struct http_exchange *x, struct span piece, void *ctx)
-{
-}
-
-static void
-on_end(struct http_exchange *x, void *ctx)
+on_body(void *ctx, struct span piece)
 {
 }
 
 static void
-on_close(struct http_exchange *x, const struct err *why, void *ctx)
+on_end(void *ctx, const struct fields *trailers)
+{
+	net_loop_stop(((struct world *)ctx)->loop);
+}
+
+static void
+on_reset(void *ctx, const struct err *why)
 {
 	struct world *w = ctx;
 
@@ -99,22 +101,43 @@ on_close(struct http_exchange *x, const struct err *why, void *ctx)
 	net_loop_stop(w->loop);
 }
 
+static void
+on_credit(void *ctx, size_t n)
+{
+}
+
 /* Ask with these fields, and what Host comes to. */
 static void
 ask(struct world *w, struct fields *f)
 {
-	static const struct http_exchange_ops ops = {
-	    .on_head = on_head, .on_body = on_body, .on_end = on_end, .on_close = on_close};
-	struct http_field list[LIMIT_HEAD_FIELDS];
-	struct http_exchange_opts o = {
-	    .method = span_str("GET"), .target = span_str("/"), .fields = list};
+	static const struct exchange_events events = {.head = on_head,
+	    .body = on_body,
+	    .end = on_end,
+	    .reset = on_reset,
+	    .credit = on_credit};
+	struct exchange_request rq = {
+	    .request_id = "r", .method = span_str("GET"), .target = span_str("/"), .fields = f};
+	struct exchange *x;
 	struct err e = {0};
 
-	backend_set_host(&w->backend, f);
-	for (; o.n_fields < f->n; o.n_fields++)
-		list[o.n_fields] = fields_at(f, o.n_fields);
 	w->status = 0;
-	assert_non_null(backend_ask(&w->backend, &o, &ops, w, &e));
+	x = backend_open(&w->backend, &rq, &events, w, &e);
+	assert_non_null(x);
+	exchange_credit(x, SIZE_MAX);
+	net_loop_run(w->loop);
+}
+
+static void
+on_rest(void *ctx)
+{
+	net_loop_stop(((struct world *)ctx)->loop);
+}
+
+/* Let connections go back to the pool. */
+static void
+rest(struct world *w)
+{
+	net_timer_start(w->loop, &w->rest, 5, on_rest, w);
 	net_loop_run(w->loop);
 }
 
@@ -132,6 +155,7 @@ test_keeps_connections(void **state)
 		fields_add_str(&f, "X-Forwarded-Proto", "https");
 		ask(&w, &f);
 		fields_fini(&f);
+		rest(&w);
 		assert_int_equal(w.status, 200);
 		assert_int_equal(w.why.code, ERR_NONE);
 		assert_string_equal(w.host, "app.example");
@@ -184,6 +208,23 @@ test_silent_backend(void **state)
 	world_fini(&w);
 }
 
+static void
+test_absent_backend(void **state)
+{
+	struct world w;
+	struct fields f;
+
+	world_init(&w, NULL);
+	http_server_close(w.server);
+	w.server = NULL;
+	rest(&w);
+	fields_init(&f);
+	ask(&w, &f);
+	fields_fini(&f);
+	assert_int_equal(w.why.reason, REASON_BACKEND_UNREACHABLE);
+	world_fini(&w);
+}
+
 int
 main(void)
 {
@@ -191,6 +232,7 @@ main(void)
 	    cmocka_unit_test(test_keeps_connections),
 	    cmocka_unit_test(test_host),
 	    cmocka_unit_test(test_silent_backend),
+	    cmocka_unit_test(test_absent_backend),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,21 +4,17 @@
 
 #include "base/limits.h"
 
-/* Pieces in which a request's body is handed to the exchange, so that its queue stays short. */
-#define PIECE 65536u
-
 /* One request. It is in its tunnel's list until its answer is sent or dropped. */
 struct job {
-	struct jobs *jobs; /* NULL: dropped, and only waiting for on_close */
+	struct jobs *jobs;
 	struct job *next, **link;
-	struct http_exchange *x; /* NULL before the start and after on_close */
+	struct exchange *x; /* NULL before the start and after the end */
 	struct v1_request rq;
-	size_t written; /* of the request's body */
+	size_t written, credit; /* of the request's body: went out, may go out */
+	bool sending;
 	int status;
 	struct fields fields; /* of the answer */
 	struct buf body;
-	struct err failed;
-	bool whole;
 	size_t counted; /* bytes of the share */
 	struct buf answer; /* the message, once it is made */
 	bool answered;
@@ -51,7 +47,7 @@ jobs_in_flight(const struct jobs *b)
 
 /* Off the list, and out of the budget. */
 static void
-job_unlink(struct job *j)
+job_free(struct job *j)
 {
 	struct jobs *b = j->jobs;
 
@@ -61,14 +57,6 @@ job_unlink(struct job *j)
 	b->n--;
 	budget_give_request(b->o.share);
 	budget_give_bytes(b->o.share, j->counted);
-	j->jobs = NULL;
-}
-
-static void
-job_free(struct job *j)
-{
-	if (j->jobs)
-		job_unlink(j);
 	v1_request_fini(&j->rq);
 	fields_fini(&j->fields);
 	buf_fini(&j->body);
@@ -173,20 +161,15 @@ answer_response(struct job *j)
 	    span_is(span_str(j->rq.method), "HEAD"), buf_span(&j->body));
 }
 
-/* The exchange is over: make the answer and let go of everything else. */
+/* The exchange is over, whole or with why: make the answer and let go of everything else. */
 static void
 job_finish(struct job *j, const struct err *why)
 {
-	if (!j->jobs) {
-		job_free(j);
-		return;
-	}
-	if (j->failed.code != ERR_NONE)
-		write_error(&j->answer, j->rq.request_id, &j->failed);
-	else if (j->whole)
-		answer_response(j);
-	else
+	j->x = NULL;
+	if (why)
 		write_error(&j->answer, j->rq.request_id, why);
+	else
+		answer_response(j);
 	if (!buf_ok(&j->answer)) {
 		static const struct err none = {.code = ERR_NOMEM, .reason = REASON_NO_MEMORY};
 
@@ -196,117 +179,137 @@ job_finish(struct job *j, const struct err *why)
 	buf_fini(&j->body);
 	buf_fini(&j->rq.body);
 	j->answered = true;
-	job_flush(j);
+	if (!j->sending)
+		job_flush(j);
 }
 
-/* Give up on an answer that cannot be carried; job_finish tells why. */
+/* Give up on an answer that cannot be carried. */
 static void
 job_fail(struct job *j, enum err_code c, enum reason r, const char *what)
 {
-	err_set(&j->failed, c, r, "%s", what);
-	http_exchange_close(j->x, &j->failed);
+	struct err e = {0};
+
+	err_set(&e, c, r, "%s", what);
+	exchange_reset(j->x);
+	job_finish(j, &e);
+}
+
+/* -- what the backend says -- */
+
+static bool
+is_too_long(const struct fields *f)
+{
+	char text[32];
+
+	return span_cstr(fields_get(f, "Content-Length"), text, sizeof text)
+	       && strtoull(text, NULL, 10) > LIMIT_V1_BODY;
 }
 
 static void
-on_head(struct http_exchange *x, const struct http_head *h, void *ctx)
+on_head(void *ctx, int status, const struct fields *fields)
 {
 	struct job *j = ctx;
 
-	if (!j->jobs)
-		return;
-	j->status = h->status;
-	for (size_t i = 0; i < h->n; i++)
-		fields_add(&j->fields, h->fields[i].name, h->fields[i].value);
+	j->status = status;
+	for (size_t i = 0; i < fields->n; i++)
+		fields_add(&j->fields, fields_at(fields, i).name, fields_at(fields, i).value);
 	if (!fields_ok(&j->fields))
 		job_fail(
 		    j, ERR_LIMIT, REASON_INVALID_PROXY_RESPONSE, "the answer's head is too large");
-	else if (h->framing == HTTP_LENGTH && h->length > LIMIT_V1_BODY)
+	else if (!span_is(span_str(j->rq.method), "HEAD") && status != 304 && is_too_long(fields))
 		job_fail(
 		    j, ERR_LIMIT, REASON_BODY_TOO_BIG, "the answer is too large for version 1");
 }
 
 static void
-on_body(struct http_exchange *x, struct span piece, void *ctx)
+on_body(void *ctx, struct span piece)
 {
 	struct job *j = ctx;
 
-	if (!j->jobs || j->failed.code != ERR_NONE)
-		return;
-	if (piece.n > LIMIT_V1_BODY - j->body.n)
+	if (piece.n > LIMIT_V1_BODY - j->body.n) {
 		job_fail(
 		    j, ERR_LIMIT, REASON_BODY_TOO_BIG, "the answer is too large for version 1");
-	else if (!job_count(j, piece.n))
+		return;
+	}
+	if (!job_count(j, piece.n)) {
 		job_fail(j, ERR_LIMIT, REASON_AGENT_BUSY, "too many bytes in flight");
-	else
-		buf_add(&j->body, piece);
+		return;
+	}
+	buf_add(&j->body, piece);
 	if (!buf_ok(&j->body))
 		job_fail(j, ERR_NOMEM, REASON_NO_MEMORY, "no memory for the answer");
 }
 
 static void
-on_end(struct http_exchange *x, void *ctx)
+on_end(void *ctx, const struct fields *trailers)
 {
-	struct job *j = ctx;
-
-	j->whole = true;
+	job_finish(ctx, NULL);
 }
 
-/* Hand on the request's body as far as the exchange takes it. */
 static void
-on_drain(struct http_exchange *x, void *ctx)
+on_reset(void *ctx, const struct err *why)
 {
-	struct job *j = ctx;
+	job_finish(ctx, why);
+}
+
+/* Hand on the request's body as far as the backend's credit goes, and the end behind it. */
+static void
+job_send(struct job *j)
+{
 	struct span body = buf_span(&j->rq.body);
 
-	while (j->written < body.n && !http_exchange_is_full(x)) {
-		struct span piece = span_first(span_from(body, j->written), PIECE);
+	j->sending = true;
+	while (j->x && j->credit && j->written < body.n) {
+		struct span piece = span_first(span_from(body, j->written), j->credit);
 
-		if (!http_exchange_write(x, piece))
-			return;
+		j->credit -= piece.n;
 		j->written += piece.n;
-		if (j->written == body.n)
-			http_exchange_end(x);
+		exchange_body(j->x, piece);
 	}
+	j->sending = false;
+	if (j->answered)
+		job_flush(j);
+	else if (j->written == body.n)
+		exchange_end(j->x, NULL);
 }
 
 static void
-on_close(struct http_exchange *x, const struct err *why, void *ctx)
+on_credit(void *ctx, size_t n)
 {
 	struct job *j = ctx;
 
-	j->x = NULL;
-	job_finish(j, why);
+	j->credit = j->credit > SIZE_MAX - n ? SIZE_MAX : j->credit + n;
+	/* The end is said once: with the last byte. */
+	if (!j->sending && j->written < j->rq.body.n)
+		job_send(j);
 }
 
-static const struct http_exchange_ops exchange_ops = {.on_head = on_head,
-    .on_body = on_body,
-    .on_end = on_end,
-    .on_drain = on_drain,
-    .on_close = on_close};
+static const struct exchange_events events = {
+    .head = on_head, .body = on_body, .end = on_end, .reset = on_reset, .credit = on_credit};
 
 static MUST_CHECK bool
 job_start(struct job *j, struct err *e)
 {
-	struct backend *backend = j->jobs->o.backend;
-	struct http_field f[LIMIT_HEAD_FIELDS];
-	struct http_exchange_opts o = {
+	struct exchange_request rq = {.request_id = j->rq.request_id,
 	    .method = span_str(j->rq.method),
 	    .target = buf_span(&j->rq.target),
-	    .fields = f,
-	    .body_length = (int64_t)j->rq.body.n,
-	};
+	    .fields = &j->rq.fields,
+	    .has_body = j->rq.body.n > 0,
+	    .body_length = j->rq.body.n};
 
-	backend_set_host(backend, &j->rq.fields);
 	if (!fields_ok(&j->rq.fields))
 		return err_set(e, ERR_LIMIT, REASON_INVALID_PROXY_PAYLOAD, "the head is too large");
 	if (!job_count(j, j->rq.body.n))
 		return err_set(e, ERR_LIMIT, REASON_AGENT_BUSY, "too many bytes in flight");
-	for (o.n_fields = 0; o.n_fields < j->rq.fields.n; o.n_fields++)
-		f[o.n_fields] = fields_at(&j->rq.fields, o.n_fields);
-	j->x = backend_ask(backend, &o, &exchange_ops, j, e);
-	if (j->x && j->rq.body.n > 0)
-		on_drain(j->x, j);
-	return j->x != NULL;
+	j->x = backend_open(j->jobs->o.backend, &rq, &events, j, e);
+	if (!j->x)
+		return false;
+	/* The answer is bounded by the budget, as it comes. */
+	exchange_credit(j->x, SIZE_MAX);
+	j->credit = j->x->send_credit;
+	if (rq.has_body)
+		job_send(j);
+	return true;
 }
 
 void
@@ -340,13 +343,9 @@ jobs_free(struct jobs *b)
 	if (!b)
 		return;
 	while (b->first) {
-		struct job *j = b->first;
-
-		job_unlink(j);
-		if (j->x)
-			http_exchange_close(j->x, NULL);
-		else
-			job_free(j);
+		if (b->first->x)
+			exchange_reset(b->first->x);
+		job_free(b->first);
 	}
 	free(b);
 }

@@ -1,6 +1,6 @@
 /* jobs.h - the requests that one tunnel carries in version 1, from the message that brings one to
  * the message that answers it. Owns them until their answers are sent, or the tunnel is gone. What
- * they may hold is a control plane's share of the backend's budget. Rules of lifetime: loop.h. */
+ * they may hold is a control plane's share of the backend's budget. */
 #ifndef AGENT_JOBS_H
 #define AGENT_JOBS_H
 
