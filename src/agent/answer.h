@@ -10,7 +10,8 @@
 #include "wire/message.h"
 
 struct answer {
-	const struct agent_config *c;
+	const struct attest_identity *id;
+	const struct agent_control *control;
 	struct net_loop *loop;
 	struct log *log;
 	struct provider *provider;

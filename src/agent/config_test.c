@@ -85,7 +85,7 @@ refuse(struct world *w, const char *mention)
 static bool
 claims_hold(const struct agent_config *c, const char *text)
 {
-	return memmem(c->claims.p, c->claims.n, text, strlen(text)) != NULL;
+	return memmem(c->controls[0].claims.p, c->controls[0].claims.n, text, strlen(text)) != NULL;
 }
 
 static void
@@ -99,7 +99,7 @@ test_loads(void **state)
 	set(&w, "EE_CLAIMS_FILE", w.file);
 	write_file(&w, "{\"sealed\":true}");
 	assert_true(load(&w, &c, &e));
-	assert_string_equal(c.origin, "https://control.example");
+	assert_string_equal(c.controls[0].origin, "https://control.example");
 	assert_null(c.sim_url);
 	assert_true(claims_hold(&c, "\"sealed\":true"));
 	assert_true(claims_hold(&c, "\"agent_config\":{\"backend\":\"loopback\",\"ca\":\"system\","

@@ -6,6 +6,7 @@
 
 #include "agent/agent.h"
 #include "net/http_server.h"
+#include "tunnel/h2_client.h"
 #include "wire/message.h"
 
 /* One server plays all that an agent meets: its control plane (/v1/tunnel), the simulated platform
@@ -18,7 +19,9 @@ struct world {
 	struct env env;
 	struct agent *agent;
 	struct ws_conn *ws; /* the control plane's end */
-	struct net_timer guard, later;
+	struct h2_client *h2; /* its end of version 2, after world_admit_2 */
+	struct net_defer flush;
+	struct net_timer guard, later, tick;
 	char state_dir[32];
 	/* What came. */
 	int registers, answers, healths, responses, tunnels, quotes, slow, probes;
@@ -35,6 +38,9 @@ struct world {
 	bool fail_quotes;
 	struct http_req *endless;
 	int served, sick;
+	int ends; /* times that h2_end was echoed */
+	int left; /* requests for /endless whose asker left */
+	bool draining; /* the agent said GOAWAY */
 };
 
 /* Make a world whose agent dials when it runs; name, where not NULL, is a setting for it. */
@@ -44,10 +50,12 @@ void world_init(struct world *w, void (*on)(struct world *w, const struct msg *m
 /* Run until the agent has stopped; take the world down. */
 void world_run(struct world *w);
 
-/* Send a message as the control plane: any, a challenge, the word that it is attested. */
+/* Send a message as the control plane: any, a challenge, the word that it is attested, the same
+ * with version 2 settled. */
 void world_say(struct world *w, const char *text);
 void world_challenge(struct world *w);
 void world_admit(struct world *w);
+void world_admit_2(struct world *w);
 
 /* Stop the agent from the loop, so that no callback of a test ends its own agent. */
 void world_finish(struct world *w);
