@@ -114,3 +114,58 @@ def test_a_start_without_grace_is_told(world):
     harness.wait_for("the word", lambda: health(control) == "fail")
     slow.words = [True]
     control.wait_allowed()
+
+
+def ask_slow(world, control, seconds, **env):
+    """An agent, and a request to its app that takes so long; gives the agent, a list that will hold
+    the answer, and the request's thread."""
+    backend = world.backend()
+    agent = world.agent(control, backend=backend, **env)
+    control.wait_allowed()
+    got = []
+    thread = threading.Thread(target=lambda: got.append(control.raw("myapp.x", f"/slow/{seconds}")), daemon=True)
+    thread.start()
+    harness.wait_for("the request", lambda: backend.seen)
+    return agent, got, thread
+
+
+def test_a_stop_finishes_what_runs_and_takes_no_more(world):
+    control = world.control()
+    agent, got, thread = ask_slow(world, control, 2)
+    agent.proc.send_signal(signal.SIGTERM)
+    control.wait_denied(timeout=1.5)
+    assert not got, "the request ended before the agent was found leaving"
+    thread.join(10)
+    assert got[0][0] == 200
+    assert agent.proc.wait(10) == 0 and "requests_cut" not in agent.log()
+
+
+def test_a_stop_waits_no_longer_than_its_grace(world):
+    control = world.control()
+    agent, got, thread = ask_slow(world, control, 30, EE_GRACE_SEC="1")
+    agent.proc.send_signal(signal.SIGTERM)
+    assert agent.proc.wait(5) == 0
+    agent.wait_log("event=requests_cut requests=1")
+    thread.join(10)
+    assert got[0][0] == 502
+
+
+def test_a_second_signal_waits_for_nothing(world):
+    control = world.control()
+    agent, got, thread = ask_slow(world, control, 30)
+    agent.proc.send_signal(signal.SIGTERM)
+    agent.wait_log("event=stopping")
+    agent.proc.send_signal(signal.SIGTERM)
+    assert agent.proc.wait(2) == 0
+    thread.join(10)
+    assert got[0][0] == 502
+
+
+def test_a_control_plane_that_restarts_is_dialled_again_soon(world):
+    control = world.control()
+    agent = world.agent(control)
+    control.wait_allowed()
+    control.stop()
+    agent.wait_log("event=disconnected code=1012")
+    control.start()
+    control.wait_allowed(timeout=20)

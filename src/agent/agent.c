@@ -168,7 +168,7 @@ agent_stop(struct agent *a)
 		return;
 	a->stopping = true;
 	for (size_t i = 0; i < a->n_links; i++)
-		link_leave(a->links[i], 0);
+		link_leave(a->links[i], (uint64_t)a->c->s->grace_sec * 1000);
 	mind_end(a);
 }
 

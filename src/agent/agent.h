@@ -16,7 +16,8 @@ struct agent;
 MUST_CHECK struct agent *agent_new(struct net_loop *l, const struct agent_config *c,
     struct env *env, void (*stopped)(void *ctx), void *ctx, struct err *e);
 
-/* Take leave of the control planes (close code 1001) and dial no more. */
+/* Take leave of the control planes and dial no more: no new requests, EE_GRACE_SEC for those that
+ * run, then close code 1001. */
 void agent_stop(struct agent *a);
 
 /* End at once what is left, and free. Takes NULL. */

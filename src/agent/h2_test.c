@@ -158,6 +158,12 @@ finish(struct visitor *v)
 	world_finish(v->w);
 }
 
+static void
+stop_agent(void *ctx)
+{
+	agent_stop(((struct world *)ctx)->agent);
+}
+
 /* -- what a control plane does until the app is well -- */
 
 static void (*begin)(struct world *w);
@@ -416,6 +422,76 @@ test_idle_session_ends(void **state)
 	assert_int_equal(the_world.tunnels, 1);
 }
 
+/* -- leaving -- */
+
+static void
+begin_later(struct world *w)
+{
+	visit(w, &(struct exchange_request){0}, "/later");
+	net_timer_start(w->loop, &w->later, 100, stop_agent, w);
+}
+
+/* Told by GOAWAY and as unwell; what runs is finished. */
+static void
+test_leaves_after_requests(void **state)
+{
+	const char *told = run(begin_later, "EE_GRACE_SEC", "30");
+
+	assert_non_null(strstr(told, "<200"));
+	assert_non_null(strstr(told, "|at last."));
+	assert_true(the_world.draining);
+	assert_int_equal(the_world.healths, 2);
+	assert_false(the_world.last_pass);
+	assert_int_equal(the_world.close_code, 1001);
+	assert_null(strstr(the_world.log, "requests_cut"));
+}
+
+static void
+begin_never(struct world *w)
+{
+	visit(w, &(struct exchange_request){0}, "/slow");
+	net_timer_start(w->loop, &w->later, 100, stop_agent, w);
+}
+
+static void
+test_grace_ends(void **state)
+{
+	assert_string_equal(run(begin_never, "EE_GRACE_SEC", "1"), "!tunnel_lost");
+	assert_int_equal(the_world.close_code, 1001);
+	assert_non_null(strstr(the_world.log, "event=requests_cut requests=1"));
+}
+
+static void
+test_no_grace(void **state)
+{
+	assert_string_equal(run(begin_later, "EE_GRACE_SEC", "0"), "!tunnel_lost");
+	assert_false(the_world.draining);
+	assert_int_equal(the_world.healths, 1);
+}
+
+/* A request that crosses the leave of an idle agent is refused, and another replica may be asked. */
+static void
+cross(void *ctx)
+{
+	struct world *w = ctx;
+
+	agent_stop(w->agent);
+	visit(w, &(struct exchange_request){0}, "/x");
+}
+
+static void
+begin_crossing(struct world *w)
+{
+	net_timer_start(w->loop, &w->later, 100, cross, w);
+}
+
+static void
+test_request_that_crosses_the_leave(void **state)
+{
+	assert_string_equal(run(begin_crossing, "EE_GRACE_SEC", "30"), "!agent_draining");
+	assert_true(the_world.draining);
+}
+
 /* -- what breaks it -- */
 
 static void
@@ -503,6 +579,10 @@ main(void)
 	    cmocka_unit_test(test_cancellation_reaches_the_backend),
 	    cmocka_unit_test(test_failures),
 	    cmocka_unit_test(test_idle_session_ends),
+	    cmocka_unit_test(test_leaves_after_requests),
+	    cmocka_unit_test(test_grace_ends),
+	    cmocka_unit_test(test_no_grace),
+	    cmocka_unit_test(test_request_that_crosses_the_leave),
 	    cmocka_unit_test(test_binary_before_admission),
 	    cmocka_unit_test(test_broken_session),
 	    cmocka_unit_test(test_version_1_by_setting),

@@ -12,6 +12,11 @@
 /* One answer of version 1 may be on its way while one more message waits behind it. */
 #define QUEUE_HIGH (256u * 1024)
 #define QUEUE_MAX  (2u * LIMIT_TEXT_ATTESTED)
+/* Between the word that we leave and the leave: requests that are on their way meanwhile are still
+ * answered, if only by a refusal that lets another replica be asked. Twice a long round trip. */
+#define LEAVE_MIN_MS 500u
+/* So often it is looked at whether all requests are done. */
+#define LOOK_MS 25u
 
 static void dial(void *ctx);
 
@@ -60,10 +65,11 @@ send_health(struct link *l, bool pass)
 	buf_fini(&text);
 }
 
+/* Who leaves has said that it is not well, and does not take it back. */
 void
 link_say_health(struct link *l, bool pass)
 {
-	if (l->attested)
+	if (l->attested && !l->leaving)
 		send_health(l, pass);
 }
 
@@ -220,6 +226,8 @@ on_close(struct ws_conn *w, uint16_t code, struct span reason, const struct err 
 		log_err(&line, why);
 	log_end(&l->o.env->log, l->leaving ? LOG_INFO : LOG_WARN, &line);
 	l->replaced = l->replaced || span_is(reason, "replaced");
+	if (span_is(reason, "draining"))
+		reconnect_note_leave(&l->reconnect);
 	forget_tunnel(l);
 	if (!l->leaving)
 		reconnect(l);
@@ -289,20 +297,58 @@ link_new(const struct link_opts *o, struct provider *provider, struct err *e)
 	return l;
 }
 
-void
-link_leave(struct link *l, uint64_t grace_ms)
+/* -- leaving -- */
+
+static void
+go(struct link *l)
 {
-	if (l->leaving)
-		return;
-	l->leaving = true;
-	net_timer_stop(&l->dial);
-	net_timer_stop(&l->admit);
-	if (!l->ws)
-		return;
+	net_timer_stop(&l->look);
 	if (ws_conn_is_open(l->ws))
 		ws_conn_close(l->ws, 1001, span_str("going away"));
 	else
 		ws_conn_abort(l->ws, NULL);
+}
+
+static void
+on_look(void *ctx)
+{
+	struct link *l = ctx;
+	uint64_t now_ms = net_loop_now_ms(l->o.loop);
+	size_t n = l->serving ? serving_in_flight(l->serving) : 0;
+	struct log_line line;
+
+	if (now_ms < l->leave_until_ms && (n || now_ms < l->leave_from_ms))
+		return;
+	if (n) {
+		log_begin(&line, "requests_cut");
+		log_int(&line, "requests", (int64_t)n);
+		log_str(&line, "control", l->o.control->origin);
+		log_end(&l->o.env->log, LOG_WARN, &line);
+	}
+	go(l);
+}
+
+/* Every control plane sends no more requests to a backend that is not well, and cuts none; version 2
+ * has GOAWAY besides, which says which of those under way were taken. */
+void
+link_leave(struct link *l, uint64_t grace_ms)
+{
+	uint64_t now_ms = net_loop_now_ms(l->o.loop);
+
+	if (l->leaving)
+		return;
+	net_timer_stop(&l->dial);
+	net_timer_stop(&l->admit);
+	if (l->attested && l->serving && grace_ms) {
+		link_say_health(l, false);
+		serving_leave(l->serving);
+		l->leave_from_ms = now_ms + LEAVE_MIN_MS;
+		l->leave_until_ms = now_ms + grace_ms;
+		net_timer_repeat(l->o.loop, &l->look, LOOK_MS, on_look, l);
+	} else if (l->ws) {
+		go(l);
+	}
+	l->leaving = true;
 }
 
 bool

@@ -18,12 +18,11 @@ struct link {
 	struct ws_conn *ws; /* NULL between connections */
 	struct net_timer dial, admit; /* when to dial; until when to be admitted, or left */
 	bool attested, replaced;
-	bool drained; /* the control plane took leave */
 	uint64_t renewed_ms;
 	/* our own leave */
-	struct net_timer look;
+	struct net_timer look; /* whether all is done */
 	bool leaving;
-	uint64_t left_ms, leave_until_ms;
+	uint64_t leave_from_ms, leave_until_ms; /* not before, at the latest */
 };
 
 /* -- link.c -- */

@@ -28,7 +28,11 @@ fake_mono_ms(void *ctx)
 static void
 fake_random(void *ctx, void *dst, size_t n)
 {
+	struct world *w = ctx;
+
 	memset(dst, 0, n);
+	if (n == sizeof w->random)
+		memcpy(dst, &w->random, n);
 }
 
 static void
@@ -342,6 +346,14 @@ on_socket(struct http_req *r, struct world *w)
 }
 
 static void
+on_later_request(void *ctx)
+{
+	struct world *w = ctx;
+
+	http_respond_full(w->later_req, 200, NULL, NULL, 0, span_str("at last"));
+}
+
+static void
 on_request(struct http_server *s, struct http_req *r, void *ctx)
 {
 	static const struct ws_conn_opts o = {.max_message = LIMIT_TEXT_ATTESTED};
@@ -381,6 +393,9 @@ on_request(struct http_server *s, struct http_req *r, void *ctx)
 		on_mirror(r, w);
 	} else if (span_is(path, "/socket")) {
 		on_socket(r, w);
+	} else if (span_is(path, "/later")) {
+		w->later_req = r;
+		net_timer_start(w->loop, &w->later_timer, WORLD_LATER_MS, on_later_request, w);
 	} else if (span_is(path, "/slow")) {
 		w->slow++; /* and no answer, ever */
 	} else {
@@ -442,6 +457,7 @@ world_settings(struct world *w, uint16_t port)
 	set(w, "EE_NETWORK", "sandbox-1");
 	set(w, "EE_STATE_DIR", w->state_dir);
 	set(w, "EE_HEALTH_PATH", "/well");
+	set(w, "EE_GRACE_SEC", "0");
 	snprintf(url, sizeof url, "ws://127.0.0.1:%u/v1/tunnel", port);
 	set(w, "EE_CONTROL_WS", url);
 	snprintf(url, sizeof url, "http://127.0.0.1:%u", port);
@@ -487,6 +503,7 @@ world_run(struct world *w)
 	net_loop_run(w->loop);
 	assert_true(w->stopped);
 	net_timer_stop(&w->guard);
+	net_timer_stop(&w->later_timer);
 	http_server_close(w->server);
 	agent_free(w->agent);
 	net_loop_free(w->loop);

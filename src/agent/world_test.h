@@ -9,6 +9,8 @@
 #include "tunnel/h2_client.h"
 #include "wire/message.h"
 
+#define WORLD_LATER_MS 700
+
 /* One server plays all that an agent meets: its control plane (/v1/tunnel), the simulated platform
  * (/sim/vm/...) and its backend (everything else). */
 struct world {
@@ -36,14 +38,17 @@ struct world {
 	void (*on)(struct world *w, const struct msg *m);
 	void (*on_tunnel)(struct world *w);
 	bool fail_quotes;
-	struct http_req *endless;
+	struct http_req *endless, *later_req;
+	struct net_timer later_timer; /* answers /later after WORLD_LATER_MS */
 	int served, sick;
+	uint64_t random; /* what 64 random bits are */
 	int ends; /* times that h2_end was echoed */
 	int left; /* requests for /endless whose asker left */
 	bool draining; /* the agent said GOAWAY */
 };
 
-/* Make a world whose agent dials when it runs; name, where not NULL, is a setting for it. */
+/* Make a world whose agent dials when it runs, and stops without grace; name, where not NULL, is a
+ * setting for it. */
 void world_init(struct world *w, void (*on)(struct world *w, const struct msg *m), const char *name,
     const char *value);
 

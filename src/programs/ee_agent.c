@@ -23,7 +23,7 @@ on_stopped(void *ctx)
 	net_loop_stop(p->loop);
 }
 
-/* The second signal does not wait for the control plane's farewell. */
+/* The second signal waits for no request and no farewell. */
 static void
 on_signal(struct net_loop *l, int signo, void *ctx)
 {
