@@ -169,3 +169,49 @@ def test_a_control_plane_that_restarts_is_dialled_again_soon(world):
     agent.wait_log("event=disconnected code=1012")
     control.start()
     control.wait_allowed(timeout=20)
+
+
+def two_controls(world):
+    return world.control(name="first"), world.control(name="second")
+
+
+def both(*controls):
+    return ",".join(f"ws://127.0.0.1:{c.port}/v1/tunnel" for c in controls)
+
+
+def test_two_control_planes_are_served_at_once(world):
+    first, second = two_controls(world)
+    backend = world.backend()
+    agent = world.agent(first, backend=backend, EE_CONTROL_WS=both(first, second))
+    for control in (first, second):
+        row = control.wait_allowed()
+        assert row["freshness"] == "bound" and row["sealed"]  # with an audience of its own
+        assert control.raw("myapp.x", f"/{control.name}")[0] == 200
+    assert {s[1] for s in backend.seen} == {"/first", "/second"}
+    assert agent.log().count("event=attested") == 2
+
+
+def test_a_control_plane_that_is_gone_takes_no_other_with_it(world):
+    first, second = two_controls(world)
+    agent = world.agent(first, EE_CONTROL_WS=both(first, second))
+    first.wait_allowed()
+    second.wait_allowed()
+    first.kill()
+    agent.wait_log(f"event=disconnected .*control=http://127.0.0.1:{first.port}")
+    assert second.raw("myapp.x")[0] == 200
+    agent.wait_log(f"event=reconnecting .*control=http://127.0.0.1:{first.port}")
+    assert f"event=disconnected code=1006 control=http://127.0.0.1:{second.port}" not in agent.log()
+    first.killed = False
+    first.start()
+    first.wait_allowed()
+
+
+def test_an_agent_takes_leave_of_all_its_control_planes(world):
+    first, second = two_controls(world)
+    agent = world.agent(first, EE_CONTROL_WS=both(first, second))
+    first.wait_allowed()
+    second.wait_allowed()
+    agent.stop()
+    assert agent.log().count("event=disconnected code=1001") == 2
+    first.wait_denied()
+    second.wait_denied()
