@@ -1,4 +1,5 @@
 """What an agent does by itself, seen from outside: dead control planes, its app's health, its end."""
+import json
 import signal
 import threading
 import time
@@ -215,3 +216,12 @@ def test_an_agent_takes_leave_of_all_its_control_planes(world):
     assert agent.log().count("event=disconnected code=1001") == 2
     first.wait_denied()
     second.wait_denied()
+
+
+def test_version_1_is_still_spoken(world):
+    control = world.control()
+    agent = world.agent(control, EE_TUNNEL_VERSION="1")
+    control.wait_allowed()
+    agent.wait_log("event=attested .*tunnel_version=1")
+    status, _, body = control.raw("myapp.x", "/echo", "POST", b"hello")
+    assert status == 200 and json.loads(body)["body"] == "hello"

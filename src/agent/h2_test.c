@@ -14,6 +14,7 @@ struct visitor {
 	struct buf told;
 	size_t credit, got, to_send;
 	bool quiet; /* count bytes only */
+	bool stingy; /* grant nothing after the first 64 KiB */
 	void (*next)(struct visitor *v); /* when it is over */
 	void (*moved)(struct visitor *v); /* at a head, an interim head, a piece */
 };
@@ -62,7 +63,8 @@ on_body(void *ctx, struct span piece)
 		buf_add_str(&v->told, "|");
 		buf_add(&v->told, piece);
 	}
-	exchange_credit(v->x, piece.n);
+	if (!v->stingy)
+		exchange_credit(v->x, piece.n);
 	if (v->moved)
 		v->moved(v);
 }
@@ -366,6 +368,79 @@ test_cancellation_reaches_the_backend(void **state)
 	assert_int_equal(the_world.left, 1);
 }
 
+/* A visitor who takes nothing stops the backend, and no other visitor. */
+static void
+second_is_served(void *ctx, const struct fields *trailers)
+{
+	world_finish(ctx);
+}
+
+static void
+second_ignores(void *ctx, struct span piece)
+{
+}
+
+static void
+second_head(void *ctx, int status, const struct fields *f)
+{
+	assert_int_equal(status, 200);
+}
+
+static void
+second_reset(void *ctx, const struct err *why)
+{
+	fail_msg("%s", reason_token(why->reason));
+}
+
+static void
+second_credit(void *ctx, size_t n)
+{
+}
+
+static void
+visit_second(void *ctx)
+{
+	static const struct exchange_events second = {.head = second_head,
+	    .body = second_ignores,
+	    .end = second_is_served,
+	    .reset = second_reset,
+	    .credit = second_credit};
+	struct world *w = ctx;
+	struct fields f;
+	struct exchange_request rq = {.request_id = "2",
+	    .method = span_str("GET"),
+	    .target = span_str("/x"),
+	    .fields = &f,
+	    .timeout_ms = 15000};
+	struct exchange *x;
+	struct err e = {0};
+
+	fields_init(&f);
+	fields_add_str(&f, "Host", "app.example");
+	x = h2_client_open(w->h2, &rq, &second, w, net_loop_now_ms(w->loop), &e);
+	fields_fini(&f);
+	assert_non_null(x);
+	exchange_credit(x, 65536);
+}
+
+static void
+begin_stingy(struct world *w)
+{
+	struct visitor *v = visit(w, &(struct exchange_request){0}, "/endless");
+
+	v->quiet = v->stingy = true;
+	net_timer_start(w->loop, &w->later, 500, visit_second, w);
+}
+
+static void
+test_slow_visitor(void **state)
+{
+	assert_string_equal(run(begin_stingy, NULL, NULL), "<200!tunnel_lost");
+	assert_int_equal(the_visitor.got, 65536);
+	/* What the sockets hold, mostly. */
+	assert_true(the_world.endless_n < 32u * 1024 * 1024);
+}
+
 static void
 begin_cut(struct world *w)
 {
@@ -577,6 +652,7 @@ main(void)
 	    cmocka_unit_test(test_expect_continue),
 	    cmocka_unit_test(test_websocket),
 	    cmocka_unit_test(test_cancellation_reaches_the_backend),
+	    cmocka_unit_test(test_slow_visitor),
 	    cmocka_unit_test(test_failures),
 	    cmocka_unit_test(test_idle_session_ends),
 	    cmocka_unit_test(test_leaves_after_requests),

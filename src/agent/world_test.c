@@ -277,10 +277,13 @@ static void
 on_endless(struct http_req *r, void *ctx)
 {
 	static const uint8_t piece[65536];
+	struct world *w = ctx;
 
-	while (!http_respond_is_full(r))
+	while (!http_respond_is_full(r)) {
 		if (!http_respond_body(r, span_of(piece, sizeof piece)))
 			return;
+		w->endless_n += sizeof piece;
+	}
 }
 
 static void

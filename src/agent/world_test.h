@@ -43,6 +43,7 @@ struct world {
 	int served, sick;
 	uint64_t random; /* what 64 random bits are */
 	int ends; /* times that h2_end was echoed */
+	size_t endless_n; /* bytes that went into /endless */
 	int left; /* requests for /endless whose asker left */
 	bool draining; /* the agent said GOAWAY */
 };
