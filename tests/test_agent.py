@@ -1,9 +1,12 @@
 """What an agent does by itself, seen from outside: dead control planes, its app's health, its end."""
 import json
+import re
 import signal
 import threading
 import time
 from http import server as http_server
+
+import pytest
 
 import harness
 
@@ -225,3 +228,28 @@ def test_version_1_is_still_spoken(world):
     agent.wait_log("event=attested .*tunnel_version=1")
     status, _, body = control.raw("myapp.x", "/echo", "POST", b"hello")
     assert status == 200 and json.loads(body)["body"] == "hello"
+
+
+LONG = 20 * 1024 * 1024  # more than version 1 carries in one message
+
+
+def long_world(world):
+    """A control plane and a backend behind version 2."""
+    control, backend = world.control(), world.backend()
+    agent = world.agent(control, backend=backend)
+    control.wait_allowed()
+    if not re.search("event=attested .*tunnel_version=2", agent.log()):
+        pytest.skip("this control plane speaks version 1")
+    return control, backend
+
+
+def test_a_long_answer_passes(world):
+    control, _ = long_world(world)
+    status, _, body = control.raw("myapp.x", f"/bytes/{LONG}")
+    assert status == 200 and len(body) == LONG
+
+
+def test_a_long_request_passes(world):
+    control, backend = long_world(world)
+    status, _, _ = control.raw("myapp.x", "/status/204", "PUT", b"x" * LONG)
+    assert status == 204 and len(backend.seen[-1][3]) == LONG
