@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "agent/backend.h"
 #include "agent/world_test.h"
 #include "base/limits.h"
 
@@ -252,7 +253,7 @@ test_backend_that_starts(void **state)
 	static struct world w;
 
 	world_init(&w, starting, NULL, NULL);
-	w.sick = 1;
+	w.sick = 3;
 	world_run(&w);
 	assert_int_equal(w.healths, 2);
 }
@@ -314,6 +315,64 @@ test_renews_by_itself(void **state)
 	world_run(&w);
 	assert_int_equal(w.registers, 2);
 	assert_int_equal(w.tunnels, 1);
+}
+
+static void
+stop_agent(void *ctx)
+{
+	agent_stop(((struct world *)ctx)->agent);
+}
+
+/* Version 1 has no GOAWAY: that the backend is unwell keeps new requests away, and what runs is
+ * finished. */
+static void
+stop_while_asked(struct world *w, const struct msg *m)
+{
+	if (m->type == MSG_REGISTER) {
+		world_challenge(w);
+	} else if (m->type == MSG_ATTEST_RESPONSE) {
+		world_admit(w);
+	} else if (m->type == MSG_HEALTH && w->healths == 1) {
+		world_say(w, "{\"type\":\"proxy_request\",\"request_id\":\"r\",\"method\":\"GET\","
+			     "\"path\":\"/later\",\"headers\":{}}");
+		net_timer_start(w->loop, &w->later, 100, stop_agent, w);
+	}
+}
+
+static void
+test_finishes_before_it_stops(void **state)
+{
+	static struct world w;
+
+	world_init(&w, stop_while_asked, "EE_GRACE_SEC", "30");
+	world_run(&w);
+	assert_int_equal(w.healths, 2);
+	assert_false(w.last_pass);
+	assert_string_equal(w.last_body, "at last");
+	assert_int_equal(w.close_code, 1001);
+}
+
+/* A control plane that stops says so; its agents are back within a second, however often. */
+static void
+drain_thrice(struct world *w, const struct msg *m)
+{
+	if (m->type != MSG_REGISTER)
+		return;
+	if (w->tunnels == 4)
+		world_finish(w);
+	else
+		ws_conn_close(w->ws, 1012, span_str("draining"));
+}
+
+static void
+test_dials_again_after_drain(void **state)
+{
+	static struct world w;
+
+	world_init(&w, drain_thrice, NULL, NULL);
+	w.random = 1001; /* the wait, where the range is two seconds; 0 where it is one */
+	world_run(&w);
+	assert_null(strstr(w.log, "in_ms=1001"));
 }
 
 /* This control plane does not close what it refused: the agent does, after a while. */
@@ -408,6 +467,8 @@ main(void)
 	    cmocka_unit_test(test_backend_that_starts),
 	    cmocka_unit_test(test_many_requests),
 	    cmocka_unit_test(test_renews_by_itself),
+	    cmocka_unit_test(test_finishes_before_it_stops),
+	    cmocka_unit_test(test_dials_again_after_drain),
 	    cmocka_unit_test(test_refused_tells_and_dials_again),
 	    cmocka_unit_test(test_replaced_waits),
 	    cmocka_unit_test(test_asks_platform_again),

@@ -34,10 +34,11 @@ static MUST_CHECK bool
 report_data_make(const struct answer *a, uint8_t out[static ATTEST_REPORT_DATA], struct err *e)
 {
 	struct attest_binding b = {
-	    .id = &a->c->id, .audience = a->c->origin, .channel = a->channel};
+	    .id = a->id, .audience = a->control->origin, .channel = a->channel};
 
 	memcpy(b.nonce, a->nonce, sizeof b.nonce);
-	return attest_report_data(&a->c->claims_doc, json_top(&a->c->claims_doc), &b, out, e);
+	return attest_report_data(
+	    &a->control->claims_doc, json_top(&a->control->claims_doc), &b, out, e);
 }
 
 static void
@@ -54,7 +55,7 @@ send_answer(struct answer *a, struct span quote)
 		return;
 	}
 	msg_write_attest_response(&text, a->nonce_text, quote,
-	    span_of(report_data, sizeof report_data), buf_span(&a->c->claims));
+	    span_of(report_data, sizeof report_data), buf_span(&a->control->claims));
 	if (!buf_ok(&text)) {
 		err_set(&e, ERR_LIMIT, REASON_MESSAGE_TOO_BIG, "quote and claims are too large");
 		quote_failed(a, &e);

@@ -7,9 +7,11 @@
 #include "agent/config.h"
 #include "agent/provider.h"
 #include "net/loop.h"
+#include "wire/message.h"
 
 struct answer {
-	const struct agent_config *c;
+	const struct attest_identity *id;
+	const struct agent_control *control;
 	struct net_loop *loop;
 	struct log *log;
 	struct provider *provider;

@@ -5,6 +5,7 @@
 #include "base/hex.h"
 #include "base/limits.h"
 #include "os/file.h"
+#include "wire/http1.h"
 
 /* The running executable: what is in memory, whatever the path names by now. */
 #define SELF     "/proc/self/exe"
@@ -14,23 +15,54 @@
 /* On a plaintext tunnel the host reads and changes every byte, and no quote can be bound to the
  * connection; on loopback there is no host in between. */
 static MUST_CHECK bool
-load_control(struct agent_config *c, struct err *e)
+check_control(const struct agent_config *c, const struct agent_control *to, struct err *e)
 {
-	if (!url_parse(&c->control, span_str(c->s->control_ws), e))
-		return false;
-	if (c->control.scheme != URL_WS && c->control.scheme != URL_WSS)
+	if (to->url.scheme != URL_WS && to->url.scheme != URL_WSS)
 		return err_set(e, ERR_USAGE, REASON_BAD_SETTING,
 		    "EE_CONTROL_WS: begins with wss:// (or ws:// on loopback)");
-	if (!url_is_tls(&c->control) && !host_is_loopback(&c->control.host)
+	if (!url_is_tls(&to->url) && !host_is_loopback(&to->url.host)
 	    && !span_is(span_str(c->s->allow_plaintext), "yes"))
 		return err_set(e, ERR_POLICY, REASON_BAD_SETTING,
 		    "EE_CONTROL_WS: ws:// to %.80s lets the network read everything; use wss://, "
 		    "or EE_ALLOW_PLAINTEXT=yes",
-		    c->control.host.name);
-	if (!url_is_tls(&c->control) && c->s->control_ca)
+		    to->url.host.name);
+	if (!url_is_tls(&to->url) && c->s->control_ca)
 		return err_set(e, ERR_USAGE, REASON_BAD_SETTING,
 		    "EE_CONTROL_CA has no use with ws://: use wss://");
-	url_origin(&c->control, c->origin);
+	/* Two tunnels of one agent to one control plane would replace each other for ever. */
+	for (const struct agent_control *o = c->controls; o < to; o++)
+		if (strcmp(o->origin, to->origin) == 0)
+			return err_set(e, ERR_USAGE, REASON_BAD_SETTING,
+			    "EE_CONTROL_WS: %.80s is there twice", to->origin);
+	return true;
+}
+
+static MUST_CHECK bool
+load_control(struct agent_config *c, struct span ws, struct err *e)
+{
+	struct agent_control *to = &c->controls[c->n_controls];
+
+	if (c->n_controls == AGENT_CONTROLS_MAX)
+		return err_set(e, ERR_USAGE, REASON_BAD_SETTING,
+		    "EE_CONTROL_WS: more than %d control planes", AGENT_CONTROLS_MAX);
+	if (!span_cstr(ws, to->ws, sizeof to->ws))
+		return err_set(e, ERR_USAGE, REASON_BAD_SETTING, "EE_CONTROL_WS: too long");
+	if (!url_parse(&to->url, span_str(to->ws), e))
+		return false;
+	url_origin(&to->url, to->origin);
+	buf_init(&to->claims, 2 * LIMIT_CLAIMS);
+	c->n_controls++;
+	return check_control(c, to, e);
+}
+
+static MUST_CHECK bool
+load_controls(struct agent_config *c, struct err *e)
+{
+	struct span rest = span_str(c->s->control_ws), ws;
+
+	while (list_next(&rest, &ws))
+		if (!load_control(c, ws, e))
+			return false;
 	return true;
 }
 
@@ -145,19 +177,34 @@ read_claims(struct agent_config *c, struct buf *text, struct err *e)
 }
 
 static MUST_CHECK bool
-load_claims(struct agent_config *c, struct err *e)
+build_claims(struct agent_config *c, struct span file, struct claims_own own, struct err *e)
 {
 	static const struct json_limits limits = {LIMIT_JSON_DEPTH, LIMIT_JSON_NODES};
+
+	for (size_t i = 0; i < c->n_controls; i++) {
+		struct agent_control *to = &c->controls[i];
+
+		own.control = to->origin;
+		if (!claims_build(file, &own, &to->claims, e)
+		    || !json_parse(&to->claims_doc, buf_span(&to->claims), limits, e))
+			return false;
+	}
+	return true;
+}
+
+static MUST_CHECK bool
+load_claims(struct agent_config *c, struct err *e)
+{
 	char self[65], ca[65] = "system";
-	struct claims_own own = {self, c->origin, ca, backend_address_claim(&c->backend)};
+	struct claims_own own = {
+	    .agent_sha256 = self, .ca = ca, .backend = backend_address_claim(&c->backend)};
 	struct buf file;
 	bool ok;
 
 	buf_init(&file, LIMIT_CLAIMS);
 	ok = read_claims(c, &file, e) && file_digest(SELF, SELF_MAX, self, e)
 	     && (!c->s->control_ca || file_digest(c->s->control_ca, CA_MAX, ca, e))
-	     && claims_build(buf_span(&file), &own, &c->claims, e)
-	     && json_parse(&c->claims_doc, buf_span(&c->claims), limits, e);
+	     && build_claims(c, buf_span(&file), own, e);
 	buf_fini(&file);
 	return ok;
 }
@@ -167,14 +214,15 @@ agent_config_load(
     struct agent_config *c, const struct settings *s, const struct env *env, struct err *e)
 {
 	*c = (struct agent_config){.s = s};
-	buf_init(&c->claims, 2 * LIMIT_CLAIMS);
-	return load_control(c, e) && load_backend(c, e) && load_provider(c, e)
+	return load_controls(c, e) && load_backend(c, e) && load_provider(c, e)
 	       && load_identity(c, env, e) && load_claims(c, e);
 }
 
 void
 agent_config_fini(struct agent_config *c)
 {
-	json_free(&c->claims_doc);
-	buf_fini(&c->claims);
+	for (size_t i = 0; i < c->n_controls; i++) {
+		json_free(&c->controls[i].claims_doc);
+		buf_fini(&c->controls[i].claims);
+	}
 }

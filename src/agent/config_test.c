@@ -85,7 +85,7 @@ refuse(struct world *w, const char *mention)
 static bool
 claims_hold(const struct agent_config *c, const char *text)
 {
-	return memmem(c->claims.p, c->claims.n, text, strlen(text)) != NULL;
+	return memmem(c->controls[0].claims.p, c->controls[0].claims.n, text, strlen(text)) != NULL;
 }
 
 static void
@@ -99,12 +99,56 @@ test_loads(void **state)
 	set(&w, "EE_CLAIMS_FILE", w.file);
 	write_file(&w, "{\"sealed\":true}");
 	assert_true(load(&w, &c, &e));
-	assert_string_equal(c.origin, "https://control.example");
+	assert_string_equal(c.controls[0].origin, "https://control.example");
 	assert_null(c.sim_url);
 	assert_true(claims_hold(&c, "\"sealed\":true"));
 	assert_true(claims_hold(&c, "\"agent_config\":{\"backend\":\"loopback\",\"ca\":\"system\","
 				    "\"control\":\"https://control.example\"}"));
 	agent_config_fini(&c);
+	world_fini(&w);
+}
+
+/* Each control plane has claims that name it, and nothing else differs. */
+static void
+test_control_planes(void **state)
+{
+	struct world w;
+	struct agent_config c;
+	struct err e;
+
+	world_init(&w);
+	set(&w, "EE_CONTROL_WS", "wss://a.example/v1/tunnel, wss://b.example:8443/v1/tunnel");
+	set(&w, "EE_CLAIMS_FILE", w.file);
+	write_file(&w, "{\"sealed\":true}");
+	assert_true(load(&w, &c, &e));
+	assert_int_equal(c.n_controls, 2);
+	assert_string_equal(c.controls[0].ws, "wss://a.example/v1/tunnel");
+	assert_string_equal(c.controls[1].ws, "wss://b.example:8443/v1/tunnel");
+	assert_string_equal(c.controls[1].origin, "https://b.example:8443");
+	assert_true(span_find(buf_span(&c.controls[0].claims), "https://a.example\"")
+		    < c.controls[0].claims.n);
+	assert_true(span_find(buf_span(&c.controls[1].claims), "https://b.example:8443\"")
+		    < c.controls[1].claims.n);
+	assert_true(
+	    span_find(buf_span(&c.controls[1].claims), "\"sealed\":true") < c.controls[1].claims.n);
+	agent_config_fini(&c);
+	world_fini(&w);
+}
+
+static void
+test_control_planes_that_are_wrong(void **state)
+{
+	struct world w;
+
+	world_init(&w);
+	set(&w, "EE_CONTROL_WS", "wss://a.example/x,wss://A.example:443/y");
+	refuse(&w, "https://a.example is there twice");
+	set(&w, "EE_CONTROL_WS", "wss://a.example/,ws://b.example/");
+	refuse(&w, "ws:// to b.example");
+	set(&w, "EE_CONTROL_WS",
+	    "wss://a/,wss://b/,wss://c/,wss://d/,wss://e/,wss://f/,wss://g/,"
+	    "wss://h/,wss://i/");
+	refuse(&w, "more than 8");
 	world_fini(&w);
 }
 
@@ -205,6 +249,8 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_loads),
+	    cmocka_unit_test(test_control_planes),
+	    cmocka_unit_test(test_control_planes_that_are_wrong),
 	    cmocka_unit_test(test_ca_is_claimed),
 	    cmocka_unit_test(test_plaintext),
 	    cmocka_unit_test(test_refusals),

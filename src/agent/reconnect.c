@@ -15,6 +15,12 @@ reconnect_note_attested(struct reconnect *r, uint64_t now_ms)
 	r->attested_ms = now_ms;
 }
 
+void
+reconnect_note_leave(struct reconnect *r)
+{
+	r->failures = 0;
+}
+
 uint64_t
 reconnect_next(struct reconnect *r, uint64_t now_ms, uint64_t random, uint64_t at_least_ms)
 {

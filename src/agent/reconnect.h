@@ -27,6 +27,9 @@ void reconnect_init(struct reconnect *r);
 /* Note that the tunnel is attested; the first note of a connection counts. */
 void reconnect_note_attested(struct reconnect *r, uint64_t now_ms);
 
+/* Note that the control plane took leave: that is no failure. */
+void reconnect_note_leave(struct reconnect *r);
+
 /* Note that the connection ended, or could not be made; say how long to wait before the next.
  * `random` is uniform over 64 bits; the wait is drawn from [at_least_ms, at_least_ms + range]. */
 uint64_t reconnect_next(

@@ -83,11 +83,25 @@ test_replaced_waits(void **state)
 	assert_int_equal(reconnect_next(&r, 0, 2000, RECONNECT_REPLACED_MS), 62000);
 }
 
+static void
+test_leave_is_no_failure(void **state)
+{
+	struct reconnect r;
+
+	reconnect_init(&r);
+	assert_int_equal(range_of(&r, 0), 1000);
+	assert_int_equal(range_of(&r, 0), 2000);
+	reconnect_note_leave(&r);
+	assert_int_equal(range_of(&r, 0), 1000);
+	assert_int_equal(range_of(&r, 0), 2000);
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_doubles_up_to_cap),
+	    cmocka_unit_test(test_leave_is_no_failure),
 	    cmocka_unit_test(test_jitter_is_full),
 	    cmocka_unit_test(test_stable_period_resets),
 	    cmocka_unit_test(test_short_success_does_not_reset),

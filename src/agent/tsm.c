@@ -265,6 +265,7 @@ struct tsm_provider {
 	struct provider p;
 	struct net_loop *loop;
 	char base[128];
+	unsigned number;
 	struct tsm_job *job;
 };
 
@@ -305,7 +306,7 @@ tsm_ask(struct provider *p, const uint8_t report_data[static PROVIDER_REPORT_DAT
 		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "no memory for a quote");
 	j->owner = t;
 	(void)span_cstr(span_str(t->base), j->base, sizeof j->base);
-	(void)snprintf(j->name, sizeof j->name, "ee-agent-%ld", (long)getpid());
+	(void)snprintf(j->name, sizeof j->name, "ee-agent-%ld-%u", (long)getpid(), t->number);
 	memcpy(j->report_data, report_data, sizeof j->report_data);
 	j->reply = reply;
 	buf_init(&j->quote, LIMIT_QUOTE);
@@ -328,7 +329,7 @@ tsm_close(struct provider *p)
 }
 
 struct provider *
-tsm_provider(struct net_loop *l, const char *base, struct err *e)
+tsm_provider(struct net_loop *l, const char *base, unsigned number, struct err *e)
 {
 	struct tsm_provider *t = calloc(1, sizeof *t);
 
@@ -338,6 +339,7 @@ tsm_provider(struct net_loop *l, const char *base, struct err *e)
 	}
 	t->p = (struct provider){tsm_ask, tsm_close};
 	t->loop = l;
+	t->number = number;
 	if (!span_cstr(span_str(base ? base : TSM_BASE), t->base, sizeof t->base)) {
 		err_set(e, ERR_USAGE, REASON_BAD_SETTING, "path of configfs-tsm is too long");
 		free(t);

@@ -31,7 +31,9 @@ extern const struct tsm_fs tsm_real_fs;
 MUST_CHECK bool tsm_quote(const struct tsm_fs *fs, const char *base, const char *name,
     const uint8_t report_data[static PROVIDER_REPORT_DATA], struct buf *out, struct err *e);
 
-/* Make a provider. `base` NULL: TSM_BASE. NULL, and e set, without memory. */
-MUST_CHECK struct provider *tsm_provider(struct net_loop *l, const char *base, struct err *e);
+/* Make a provider. `base` NULL: TSM_BASE. `number` tells apart those of one process, which may work
+ * at once. NULL, and e set, without memory. */
+MUST_CHECK struct provider *tsm_provider(
+    struct net_loop *l, const char *base, unsigned number, struct err *e);
 
 #endif

@@ -256,7 +256,7 @@ test_provider_without_platform(void **state)
 	struct err e = {0};
 	struct asked a = {.loop = net_loop_new(&e)};
 	struct provider_reply reply = {on_done, &a};
-	struct provider *p = tsm_provider(a.loop, "/nonexistent/tsm", &e);
+	struct provider *p = tsm_provider(a.loop, "/nonexistent/tsm", 0, &e);
 
 	assert_non_null(p);
 	assert_true(provider_ask(p, report_data, reply, &e));
@@ -278,7 +278,7 @@ test_provider_closed_early(void **state)
 	struct err e = {0};
 	struct asked a = {.loop = net_loop_new(&e)};
 	struct provider_reply reply = {on_done, &a};
-	struct provider *p = tsm_provider(a.loop, "/nonexistent/tsm", &e);
+	struct provider *p = tsm_provider(a.loop, "/nonexistent/tsm", 0, &e);
 
 	assert_true(provider_ask(p, report_data, reply, &e));
 	provider_close(p);

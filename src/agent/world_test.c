@@ -28,7 +28,11 @@ fake_mono_ms(void *ctx)
 static void
 fake_random(void *ctx, void *dst, size_t n)
 {
+	struct world *w = ctx;
+
 	memset(dst, 0, n);
+	if (n == sizeof w->random)
+		memcpy(dst, &w->random, n);
 }
 
 static void
@@ -65,6 +69,84 @@ world_admit(struct world *w)
 	world_say(w, "{\"type\":\"status\",\"state\":\"ok\",\"reason\":\"attested\"}");
 }
 
+/* -- its end of version 2 -- */
+
+static bool
+h2_send(void *ctx, struct span message)
+{
+	struct world *w = ctx;
+
+	if (w->ws)
+		(void)ws_conn_send_binary(w->ws, message);
+	return true;
+}
+
+static void
+h2_send_end(void *ctx)
+{
+	world_say(ctx, "{\"type\":\"h2_end\"}");
+}
+
+static void
+h2_flush(void *ctx)
+{
+	struct world *w = ctx;
+	struct err e = {0};
+
+	assert_true(h2_client_flush(w->h2, &e));
+}
+
+static void
+h2_wake(void *ctx)
+{
+	struct world *w = ctx;
+
+	net_defer_call(w->loop, &w->flush, h2_flush, w);
+}
+
+static void
+h2_draining(void *ctx)
+{
+	((struct world *)ctx)->draining = true;
+}
+
+static void
+h2_tick(void *ctx)
+{
+	struct world *w = ctx;
+	struct err e = {0};
+
+	if (h2_client_wants_tick(w->h2))
+		assert_true(h2_client_tick(w->h2, net_loop_now_ms(w->loop), &e));
+}
+
+static void
+h2_close(struct world *w)
+{
+	struct err gone = {0};
+
+	err_set(&gone, ERR_IO, REASON_TUNNEL_LOST, "test");
+	h2_client_free(w->h2, &gone);
+	w->h2 = NULL;
+	net_timer_stop(&w->tick);
+	net_defer_stop(&w->flush);
+}
+
+void
+world_admit_2(struct world *w)
+{
+	static const struct h2_client_ops ops = {h2_send, h2_send_end, h2_wake, h2_draining};
+	struct h2_opts o = {.idle_ms = 50};
+
+	world_say(w, "{\"type\":\"status\",\"state\":\"ok\",\"reason\":\"attested\","
+		     "\"tunnel_version\":\"2\"}");
+	w->h2 = h2_client_new(&o, &ops, w);
+	assert_non_null(w->h2);
+	net_timer_repeat(w->loop, &w->tick, 20, h2_tick, w);
+}
+
+/* -- what comes -- */
+
 static void
 note_response(struct world *w, const struct msg *m)
 {
@@ -86,7 +168,7 @@ check_answer(struct world *w, const struct msg *m)
 {
 	const struct msg_attest_response *r = &m->u.attest_response;
 	struct attest_binding b = {
-	    .id = &w->config.id, .audience = w->config.origin, .channel = ""};
+	    .id = &w->config.id, .audience = w->config.controls[0].origin, .channel = ""};
 	uint8_t want[ATTEST_REPORT_DATA], told[ATTEST_REPORT_DATA];
 	struct err e = {0};
 	struct buf quote;
@@ -116,9 +198,13 @@ cp_text(struct ws_conn *c, struct span text, void *ctx)
 	struct msg m;
 
 	assert_true(msg_parse(&m, text, MSG_FROM_AGENT, &e));
-	if (m.type == MSG_REGISTER)
+	if (m.type == MSG_REGISTER) {
 		w->registers++;
-	else if (m.type == MSG_ATTEST_RESPONSE)
+	} else if (m.type == MSG_H2_END) {
+		w->ends++;
+		assert_true(h2_client_end(w->h2, net_loop_now_ms(w->loop), &e));
+	}
+	if (m.type == MSG_ATTEST_RESPONSE)
 		check_answer(w, &m);
 	else if (m.type == MSG_PROXY_RESPONSE)
 		note_response(w, &m);
@@ -133,7 +219,12 @@ cp_text(struct ws_conn *c, struct span text, void *ctx)
 static void
 cp_binary(struct ws_conn *c, struct span bytes, void *ctx)
 {
-	fail_msg("a binary message");
+	struct world *w = ctx;
+	struct err e = {0};
+
+	if (!w->h2)
+		fail_msg("a binary message");
+	assert_true(h2_client_recv(w->h2, bytes, net_loop_now_ms(w->loop), &e));
 }
 
 static void
@@ -143,6 +234,8 @@ cp_close(struct ws_conn *c, uint16_t code, struct span reason, const struct err 
 
 	w->close_code = code;
 	w->ws = NULL;
+	if (w->h2)
+		h2_close(w);
 }
 
 static const struct ws_conn_ops cp_ops = {
@@ -184,10 +277,13 @@ static void
 on_endless(struct http_req *r, void *ctx)
 {
 	static const uint8_t piece[65536];
+	struct world *w = ctx;
 
-	while (!http_respond_is_full(r))
+	while (!http_respond_is_full(r)) {
 		if (!http_respond_body(r, span_of(piece, sizeof piece)))
 			return;
+		w->endless_n += sizeof piece;
+	}
 }
 
 static void
@@ -196,10 +292,69 @@ on_endless_close(struct http_req *r, const struct err *why, void *ctx)
 	struct world *w = ctx;
 
 	w->endless = NULL;
+	w->left++;
 }
 
 static const struct http_req_ops endless_ops = {
     .on_drain = on_endless, .on_close = on_endless_close};
+
+/* Give every piece back as it comes, with what was behind it. */
+static void
+on_mirror_body(struct http_req *r, struct span piece, void *ctx)
+{
+	(void)http_respond_body(r, piece);
+	if (http_respond_is_full(r))
+		http_req_pause(r);
+}
+
+static void
+on_mirror_close(struct http_req *r, const struct err *why, void *ctx)
+{
+}
+
+static void
+on_mirror_drain(struct http_req *r, void *ctx)
+{
+	http_req_resume(r);
+}
+
+static void
+on_mirror_end(struct http_req *r, void *ctx)
+{
+	http_respond_end_with(r, http_req_trailers(r));
+}
+
+static const struct http_req_ops mirror_ops = {.on_body = on_mirror_body,
+    .on_end = on_mirror_end,
+    .on_drain = on_mirror_drain,
+    .on_close = on_mirror_close};
+
+static void
+on_mirror(struct http_req *r, struct world *w)
+{
+	struct http_field again = {
+	    span_str("X-Forwarded-For"), http_req_field(r, "X-Forwarded-For")};
+
+	http_req_set_ops(r, &mirror_ops, w);
+	(void)http_respond_head(r, 200, &again, again.value.n ? 1 : 0, HTTP_LENGTH_UNKNOWN);
+}
+
+static void
+on_socket(struct http_req *r, struct world *w)
+{
+	struct err e = {0};
+
+	http_req_set_ops(r, &mirror_ops, w);
+	assert_true(http_upgrade_raw(r, NULL, 0, &e));
+}
+
+static void
+on_later_request(void *ctx)
+{
+	struct world *w = ctx;
+
+	http_respond_full(w->later_req, 200, NULL, NULL, 0, span_str("at last"));
+}
 
 static void
 on_request(struct http_server *s, struct http_req *r, void *ctx)
@@ -237,6 +392,13 @@ on_request(struct http_server *s, struct http_req *r, void *ctx)
 	} else if (span_is(path, "/cut")) {
 		(void)http_respond_head(r, 200, NULL, 0, 10);
 		http_respond_end(r);
+	} else if (span_is(path, "/mirror")) {
+		on_mirror(r, w);
+	} else if (span_is(path, "/socket")) {
+		on_socket(r, w);
+	} else if (span_is(path, "/later")) {
+		w->later_req = r;
+		net_timer_start(w->loop, &w->later_timer, WORLD_LATER_MS, on_later_request, w);
 	} else if (span_is(path, "/slow")) {
 		w->slow++; /* and no answer, ever */
 	} else {
@@ -298,6 +460,7 @@ world_settings(struct world *w, uint16_t port)
 	set(w, "EE_NETWORK", "sandbox-1");
 	set(w, "EE_STATE_DIR", w->state_dir);
 	set(w, "EE_HEALTH_PATH", "/well");
+	set(w, "EE_GRACE_SEC", "0");
 	snprintf(url, sizeof url, "ws://127.0.0.1:%u/v1/tunnel", port);
 	set(w, "EE_CONTROL_WS", url);
 	snprintf(url, sizeof url, "http://127.0.0.1:%u", port);
@@ -343,6 +506,7 @@ world_run(struct world *w)
 	net_loop_run(w->loop);
 	assert_true(w->stopped);
 	net_timer_stop(&w->guard);
+	net_timer_stop(&w->later_timer);
 	http_server_close(w->server);
 	agent_free(w->agent);
 	net_loop_free(w->loop);

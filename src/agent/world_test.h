@@ -6,6 +6,10 @@
 
 #include "agent/agent.h"
 #include "net/http_server.h"
+#include "tunnel/h2_client.h"
+#include "wire/message.h"
+
+#define WORLD_LATER_MS 700
 
 /* One server plays all that an agent meets: its control plane (/v1/tunnel), the simulated platform
  * (/sim/vm/...) and its backend (everything else). */
@@ -17,7 +21,9 @@ struct world {
 	struct env env;
 	struct agent *agent;
 	struct ws_conn *ws; /* the control plane's end */
-	struct net_timer guard, later;
+	struct h2_client *h2; /* its end of version 2, after world_admit_2 */
+	struct net_defer flush;
+	struct net_timer guard, later, tick;
 	char state_dir[32];
 	/* What came. */
 	int registers, answers, healths, responses, tunnels, quotes, slow, probes;
@@ -32,21 +38,30 @@ struct world {
 	void (*on)(struct world *w, const struct msg *m);
 	void (*on_tunnel)(struct world *w);
 	bool fail_quotes;
-	struct http_req *endless;
+	struct http_req *endless, *later_req;
+	struct net_timer later_timer; /* answers /later after WORLD_LATER_MS */
 	int served, sick;
+	uint64_t random; /* what 64 random bits are */
+	int ends; /* times that h2_end was echoed */
+	size_t endless_n; /* bytes that went into /endless */
+	int left; /* requests for /endless whose asker left */
+	bool draining; /* the agent said GOAWAY */
 };
 
-/* Make a world whose agent dials when it runs; name, where not NULL, is a setting for it. */
+/* Make a world whose agent dials when it runs, and stops without grace; name, where not NULL, is a
+ * setting for it. */
 void world_init(struct world *w, void (*on)(struct world *w, const struct msg *m), const char *name,
     const char *value);
 
 /* Run until the agent has stopped; take the world down. */
 void world_run(struct world *w);
 
-/* Send a message as the control plane: any, a challenge, the word that it is attested. */
+/* Send a message as the control plane: any, a challenge, the word that it is attested, the same
+ * with version 2 settled. */
 void world_say(struct world *w, const char *text);
 void world_challenge(struct world *w);
 void world_admit(struct world *w);
+void world_admit_2(struct world *w);
 
 /* Stop the agent from the loop, so that no callback of a test ends its own agent. */
 void world_finish(struct world *w);

@@ -14,6 +14,7 @@ enum program {
 	PROGRAM_AGENT = 2,
 	PROGRAM_PROXY = 4,
 	PROGRAM_SIM = 8,
+	PROGRAM_TUNNEL = 3, /* either end of one */
 	PROGRAM_FRONT = 5, /* whatever has the raw proxy listener */
 	PROGRAM_ALL = 15
 };

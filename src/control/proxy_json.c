@@ -207,6 +207,7 @@ send(struct call *call, struct payload *p, struct span text, struct err *e)
 	    .target = buf_span(&p->target),
 	    .fields = &p->sent,
 	    .has_body = call->body.n > 0,
+	    .body_length = call->body.n,
 	    .timeout_ms = (uint64_t)call->c->set->proxy_timeout_sec * 1000};
 	call->body_done = !rq.has_body;
 	call->x = relay_open(call->c, span_str(call->app), &rq, &events, call, e);

@@ -184,7 +184,9 @@ every_row_takes_a_value(void **state)
 			snprintf(var, sizeof var, "%s=%.*s", row->name,
 			    strcmp(c, row->def) ? (int)strlen(c) : (int)strcspn(row->form, "|"),
 			    strcmp(c, row->def) ? c : row->form);
-		} else if (v)
+		} else if (row->kind == SETTING_INT && (row->lo > 7 || row->hi < 7))
+			snprintf(var, sizeof var, "%s=%d", row->name, (int)row->lo);
+		else if (v)
 			snprintf(var, sizeof var, "%s=%s", row->name, v);
 		else
 			snprintf(var, sizeof var, "%s=%.*s://host.example", row->name,

@@ -23,7 +23,7 @@ on_stopped(void *ctx)
 	net_loop_stop(p->loop);
 }
 
-/* The second signal does not wait for the control plane's farewell. */
+/* The second signal waits for no request and no farewell. */
 static void
 on_signal(struct net_loop *l, int signo, void *ctx)
 {
@@ -54,8 +54,8 @@ start(struct running *p, const struct agent_config *c, struct err *e)
 static void
 announce(struct running *p, const struct agent_config *c)
 {
-	log_event(&p->env.log, LOG_INFO, "started", "control", c->origin, "app", c->id.app_name,
-	    "agent", c->id.agent_id, "backend", c->s->backend_url, "quotes",
+	log_event(&p->env.log, LOG_INFO, "started", "control", c->s->control_ws, "app",
+	    c->id.app_name, "agent", c->id.agent_id, "backend", c->s->backend_url, "quotes",
 	    c->sim_url ? "simulated" : "configfs-tsm", NULL);
 	if (c->sim_url)
 		log_event(&p->env.log, LOG_WARN, "simulated_quotes", "hint",
@@ -65,9 +65,11 @@ announce(struct running *p, const struct agent_config *c)
 		    "hint",
 		    "claims are the agent's own only; a sealed network wants sealed:true there",
 		    NULL);
-	if (!url_is_tls(&c->control))
-		log_event(&p->env.log, LOG_WARN, "plaintext_tunnel", "hint",
-		    "whoever is on the way reads everything; use wss://", NULL);
+	for (size_t i = 0; i < c->n_controls; i++)
+		if (!url_is_tls(&c->controls[i].url))
+			log_event(&p->env.log, LOG_WARN, "plaintext_tunnel", "control",
+			    c->controls[i].origin, "hint",
+			    "whoever is on the way reads everything; use wss://", NULL);
 }
 
 static int
