@@ -208,6 +208,8 @@ names_websocket(const struct http_head *h)
 bool
 http1_target_ok(struct span t)
 {
+	struct span path, query;
+
 	if (span_is(t, "*"))
 		return true;
 	if (!t.n || t.p[0] != '/')
@@ -215,7 +217,8 @@ http1_target_ok(struct span t)
 	for (size_t i = 0; i < t.n; i++)
 		if (t.p[i] <= ' ' || t.p[i] > 0x7e || t.p[i] == '#')
 			return false;
-	return true;
+	url_split_target(t, &path, &query);
+	return url_path_ok(path);
 }
 
 /* Split absolute-form (section 3.2.2) into authority and the target in origin-form. */

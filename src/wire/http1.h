@@ -107,7 +107,8 @@ void http1_write_chunk(struct buf *out, struct span data);
 /* The last chunk, with the trailers (NULL: none) that headers_is_trailer lets pass. */
 void http1_write_last_chunk(struct buf *out, const struct fields *trailers);
 
-/* Say whether t is a target in origin-form that may be sent on, or "*". */
+/* Say whether t is a target in origin-form that may be sent on (its path is url_path_ok; a query may
+ * hold any visible ASCII but '#'), or "*". */
 bool http1_target_ok(struct span t);
 
 /* A status code's phrase (RFC 9110 section 15), or "" for one without. */
