@@ -221,9 +221,10 @@ http1_target_ok(struct span t)
 	return url_path_ok(path);
 }
 
-/* Split absolute-form (section 3.2.2) into authority and the target in origin-form. */
+/* Split absolute-form (section 3.2.2) into authority and the target in origin-form; `root` is the
+ * target where nothing follows the authority. */
 static bool
-split_absolute(struct span *target, struct span *authority)
+split_absolute(struct span *target, struct span *authority, const char *root)
 {
 	struct span rest;
 	size_t n = 0;
@@ -237,13 +238,16 @@ split_absolute(struct span *target, struct span *authority)
 	while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?')
 		n++;
 	*authority = span_first(rest, n);
-	*target = n < rest.n ? span_from(rest, n) : span_str("/");
+	*target = n < rest.n ? span_from(rest, n) : span_str(root);
 	return true;
 }
 
 static const char *
 judge_target(struct http_head *h, struct span *authority)
 {
+	/* Section 3.2.4: without a path, it is the server's options that are asked for. */
+	const char *root = span_is(h->method, "OPTIONS") ? "*" : "/";
+
 	if (span_is(h->method, "CONNECT")) {
 		/* Authority-form: kept as it is, for a 405 from whoever handles it. */
 		struct host host;
@@ -252,7 +256,7 @@ judge_target(struct http_head *h, struct span *authority)
 		return host_parse(&host, h->target, &ignored) ? NULL : "bad target of CONNECT";
 	}
 	if (h->target.n && h->target.p[0] != '/' && !span_is(h->target, "*")
-	    && !split_absolute(&h->target, authority))
+	    && !split_absolute(&h->target, authority, root))
 		return "bad request target";
 	if (!http1_target_ok(h->target))
 		return "bad request target";
