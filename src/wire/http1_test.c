@@ -267,6 +267,10 @@ holds_the_limits(void **state)
 	assert_int_equal(request(text, LIMIT_HEAD, &h, &used, &e), STEP_MORE);
 	assert_int_equal(request(text, LIMIT_HEAD + 1, &h, &used, &e), STEP_BAD);
 	assert_int_equal(e.reason, REASON_HEADER_TOO_BIG);
+	memset(text, 'a', sizeof text);
+	memcpy(text, "GET /", 5);
+	assert_int_equal(request(text, LIMIT_HEAD + 1, &h, &used, &e), STEP_BAD);
+	assert_int_equal(reason_http(e.reason), 414);
 }
 
 static void
