@@ -20,6 +20,15 @@ refuse_size(struct err *e, bool response, const char *why)
 	return STEP_BAD;
 }
 
+/* Section 3: a request line that is longer than may be, is so by its target. */
+static enum step
+refuse_target_size(struct err *e)
+{
+	err_set(e, ERR_LIMIT, REASON_URI_TOO_LONG, "request line too long");
+	err_show(e, "request line too long");
+	return STEP_BAD;
+}
+
 /* -- finding the end of a head, refusing bad bytes on the way -- */
 
 static const char *
@@ -44,7 +53,9 @@ scan_head(struct http1_scan *s, struct span in, bool response, struct err *e)
 
 	for (; s->off < in.n; s->off++) {
 		if (s->off - s->start >= LIMIT_HEAD)
-			return refuse_size(e, response, "head too large");
+			return !response && s->line == s->start
+				   ? refuse_target_size(e)
+				   : refuse_size(e, response, "head too large");
 		if (in.p[s->off] != '\r') {
 			fault = byte_fault(s, in.p[s->off], response);
 			if (fault)

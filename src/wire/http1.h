@@ -46,8 +46,8 @@ struct http1_scan {
 
 /* Parse the head at the start of `in`, which is everything received since the head began and
  * grows from call to call (and may move). STEP_DONE: *used bytes, blank line included, were the
- * head. STEP_BAD: BAD_REQUEST, or HEADER_TOO_BIG. A bad byte is refused when it is seen, not when
- * the head is whole. */
+ * head. STEP_BAD: BAD_REQUEST, HEADER_TOO_BIG, or URI_TOO_LONG. A bad byte is refused when it is
+ * seen, not when the head is whole. */
 MUST_CHECK enum step http1_request(
     struct http1_scan *s, struct span in, struct http_head *out, size_t *used, struct err *e);
 
