@@ -264,12 +264,15 @@ def test_no_agent_answers_for_another(there):
     finish(there, v, a)
 
 
-@pytest.mark.xfail(strict=True, reason="a request in flight is reset with the tunnel's own reason, a 400")
-def test_a_tunnel_that_breaks_the_protocol_is_not_the_visitors_fault(there):
-    there.liar().script = lambda m: [{"type": "proxy_response", "status": "x"}] * 20
+@pytest.mark.parametrize("messages", [
+    [{"type": "proxy_response", "status": "x"}] * 20, [{"type": "evil"}] * 20, [{"type": "health"}] * 20,
+    [{"type": "proxy_response", "request_id": "a", "body_b64": "A" * (17 << 20)}]])
+def test_a_tunnel_that_breaks_the_protocol_is_not_the_visitors_fault(there, messages):
+    there.liar().script = lambda m: messages
     v = there.visitor()
     a = there.ask(v, "/flood")
-    assert a.status in (502, 503, 504), a
+    assert a.status == 502 and json.loads(a.body)["reason"] == "tunnel_lost", a
+    finish(there, v, a)
 
 
 def test_a_visitor_who_left_gets_nothing_more(there):
