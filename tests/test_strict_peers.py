@@ -4,8 +4,6 @@ import pytest
 
 from strict import compare, peers, table
 
-pytestmark = pytest.mark.skipif(not all(map(peers.is_there, ("nginx", "haproxy"))), reason="nginx or haproxy is not installed")
-
 
 @pytest.fixture(scope="module")
 def there(tmp_path_factory):

@@ -1,7 +1,6 @@
 """nginx and HAProxy as Debian has them, as plain proxies in front of one backend. What they are told beside their
 defaults makes them comparable: ceilings for heads above ours, no ceiling for bodies, the visitor's
 Host, and connections to the backend that nobody used before."""
-import pathlib
 import shutil
 import subprocess
 
@@ -49,10 +48,6 @@ backend back
 
 def find(program):
     return shutil.which(program) or f"/usr/sbin/{program}"
-
-
-def is_there(program):
-    return pathlib.Path(find(program)).exists()
 
 
 def version(program):
