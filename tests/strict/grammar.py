@@ -20,6 +20,17 @@ EXTENSION = rb"(?:;" + TOKEN + rb"(?:=(?:" + TOKEN + rb"|" + QUOTED + rb"))?)*"
 CHUNK = re.compile(rb"([0-9A-Fa-f]{1,15})(" + EXTENSION + rb")\r\n")
 
 
+# What must not travel behind a body, by the kinds of RFC 9110 section 6.5.1: (framing is refused, see read_chunked)
+NO_TRAILERS = set(b"""
+    host via
+    authorization proxy-authorization proxy-authenticate proxy-authentication-info www-authenticate cookie set-cookie
+    cache-control expect max-forwards pragma range te if-match if-none-match if-modified-since if-unmodified-since if-range
+    age date expires location retry-after vary warning allow
+    content-encoding content-type content-range content-disposition trailer
+    connection keep-alive proxy-connection upgrade http2-settings
+    forwarded x-real-ip x-request-id""".split())
+
+
 class Bad(Exception):
     """Refused. head: in the head, else in the body."""
 
@@ -47,6 +58,12 @@ class Message:
 
     def get(self, name):
         return [v for n, v in self.fields if n == name]
+
+    def may_follow(self):
+        """The trailers that may go on from here."""
+        plain = lambda n: n.replace(b"_", b"-")
+        return [(n, v) for n, v in self.trailers if n not in NO_TRAILERS and plain(n) not in (b"forwarded", b"x-real-ip")
+                and not plain(n).startswith((b"x-ee-", b"x-forwarded-"))]
 
     def has_in(self, name, token):
         return any(token == item.strip(b" \t").lower() for v in self.get(name) for item in v.split(b","))
@@ -172,7 +189,7 @@ def read_chunked(data, at, m):
     except Bad as e:
         raise Bad(f"trailer: {e}", False) from None
     # RFC 9110 section 6.5.1: what frames has no place there.
-    if {n for n, _ in m.trailers} & {b"content-length", b"transfer-encoding"} or len(m.trailers) > FIELDS_MAX:
+    if {n for n, _ in m.trailers} & {b"content-length", b"transfer-encoding"} or len(m.may_follow()) > FIELDS_MAX:
         raise Bad("trailers", False)
     return end + 2
 

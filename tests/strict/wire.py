@@ -46,10 +46,9 @@ def pairs(text):
 
 
 def alike(ours, other):
-    """Two readings of one message; ours drops trailers that have no place behind a body."""
+    """Two readings of one message; ours has dropped the trailers that must not go on."""
     same = ("minor", "fields", "body", "keep", "method", "target", "host", "status")
-    kept = [t for t in other.trailers if t in ours.trailers]
-    return kept == ours.trailers and all(getattr(ours, k) == getattr(other, k) for k in same)
+    return ours.trailers == other.may_follow() and all(getattr(ours, k) == getattr(other, k) for k in same)
 
 
 def skip_chunks(data, at):
