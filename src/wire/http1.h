@@ -68,6 +68,7 @@ struct http1_body {
 	uint64_t left; /* of the length or the chunk */
 	size_t overhead; /* bytes of extensions and trailers so far */
 	struct buf line; /* the trailer line that is being read */
+	struct buf options; /* what the head's Connection names */
 	/* What came behind the body and may go on (headers_is_trailer); NULL where nothing did.
 	 * Whole at STEP_DONE. */
 	struct fields *trailers;
@@ -76,6 +77,9 @@ struct http1_body {
 
 void http1_body_init(struct http1_body *b, enum http_framing framing, uint64_t length);
 void http1_body_fini(struct http1_body *b);
+/* Drop the trailers that the head's Connection names, too: they end at this hop (RFC 9110 section
+ * 7.6.1). Said before the first byte of a body whose trailers go on; the head is not kept. */
+void http1_body_heed(struct http1_body *b, const struct http_head *h);
 
 /* Take from `in`; *used says how much. At most one run of body bytes comes out, in *data.
  * STEP_MORE with data.n > 0: call again with the rest, if any. STEP_MORE with data.n 0: all of

@@ -74,6 +74,7 @@ read_head(struct reader *r, struct span in)
 		r->over = true;
 	} else if (!r->response || r->head.status >= 200) {
 		http1_body_init(&r->body, r->head.framing, r->head.length);
+		http1_body_heed(&r->body, &r->head);
 		r->in_body = true;
 	}
 	return true;

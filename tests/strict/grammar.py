@@ -63,6 +63,7 @@ class Message:
         """The trailers that may go on from here."""
         plain = lambda n: n.replace(b"_", b"-")
         return [(n, v) for n, v in self.trailers if n not in NO_TRAILERS and plain(n) not in (b"forwarded", b"x-real-ip")
+                and not self.has_in(b"connection", n)
                 and not plain(n).startswith((b"x-ee-", b"x-forwarded-"))]
 
     def has_in(self, name, token):

@@ -59,6 +59,7 @@ read_body(struct jw *w, const struct http_head *h, struct span *in, bool respons
 
 	buf_init(&body, RECORD_MAX);
 	http1_body_init(&b, h->framing, h->length);
+	http1_body_heed(&b, h);
 	do {
 		step = http1_body_feed(&b, *in, &used, &data, e);
 		*in = span_from(*in, used);
