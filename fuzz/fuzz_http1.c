@@ -27,6 +27,7 @@ drain(const struct http_head *h, struct span in, size_t piece, struct buf *out)
 	enum step step = STEP_MORE;
 
 	http1_body_init(&b, h->framing, h->length);
+	http1_body_heed(&b, h);
 	while (step == STEP_MORE && in.n) {
 		struct span data;
 		size_t used;

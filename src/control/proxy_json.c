@@ -1,6 +1,7 @@
 #include "base/hex.h"
 #include "control/api.h"
 #include "control/relay.h"
+#include "wire/url.h"
 
 #include <stdlib.h>
 
@@ -139,6 +140,21 @@ struct payload {
 	struct fields given, sent;
 };
 
+/* The Host that the backend gets is held to what a listener takes; where there is none, the app's
+ * name stands in. */
+static bool
+is_host_ok(const struct fields *given)
+{
+	struct span text = fields_get(given, "Host");
+	struct host host;
+	struct err ignored = {0};
+	size_t n = 0;
+
+	for (size_t i = 0; i < given->n; i++)
+		n += span_iis(fields_at(given, i).name, "host");
+	return n <= 1 && (text.n == 0 || host_parse(&host, text, &ignored));
+}
+
 static bool
 read_payload(struct call *call, struct payload *p, struct span text, struct err *e)
 {
@@ -164,6 +180,8 @@ read_payload(struct call *call, struct payload *p, struct span text, struct err 
 	if (headers && headers->type != JSON_NULL
 	    && (!msg_headers(&p->doc, headers, &p->given) || !fields_ok(&p->given)))
 		return bad(e, "headers is no object of names and values");
+	if (!is_host_ok(&p->given))
+		return bad(e, "Host is there twice or no host");
 	if (body && body->type != JSON_NULL && !msg_body(body, &call->body))
 		return call->body.failed
 			   ? err_set(e, ERR_LIMIT, REASON_BODY_TOO_BIG, "above %u", LIMIT_V1_BODY)

@@ -102,6 +102,23 @@ do_admit(struct tunnel *t)
 	send_status(t, "ok", &ok, r.row.expires_at);
 }
 
+/* End the requests in flight. That the app is not to be reached any more (403, or 5xx) is for the
+ * visitor to know; any other word is about what the agent sent, and he would take it for his own. */
+static void
+reset_requests(struct tunnel *t, const struct err *why)
+{
+	struct err lost = {0};
+	char token[ERR_TOKEN_MAX];
+	int status = reason_http(why->reason);
+
+	if (status == 403 || status >= 500) {
+		v1_reset_all(t->v1, why);
+		return;
+	}
+	(void)err_set(&lost, ERR_IO, REASON_TUNNEL_LOST, "%s", err_token(why, token));
+	v1_reset_all(t->v1, &lost);
+}
+
 /* Out of the registry: requests in flight end with the reason first, so that none is counted on a
  * replica that is gone. */
 static void
@@ -109,7 +126,7 @@ leave(struct tunnel *t, const struct err *why, bool invalid)
 {
 	struct replica *p = t->replica;
 
-	v1_reset_all(t->v1, why);
+	reset_requests(t, why);
 	t->replica = NULL;
 	if (p)
 		registry_detach(t->c->registry, p, invalid);
@@ -174,7 +191,7 @@ act(struct tunnel *t, const struct session_action *a, enum session_event ev, str
 	case SESSION_DO_UNROUTE:
 		if (t->replica)
 			registry_unroute(t->c->registry, t->replica);
-		v1_reset_all(t->v1, &a->err);
+		reset_requests(t, &a->err);
 		break;
 	case SESSION_DO_CLOSE:
 		do_close(t, a, ev);

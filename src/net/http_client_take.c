@@ -47,6 +47,7 @@ take_head(struct http_exchange *x, const struct http_head *h, size_t used)
 	x->piped = h->status == 101;
 	x->keep = h->keep_alive && h->minor >= 1;
 	http1_body_init(&x->body, x->piped ? HTTP_UNTIL_CLOSE : h->framing, h->length);
+	http1_body_heed(&x->body, h);
 	if (x->piped)
 		x->ended = false; /* the request's body is over, not our side of the new protocol */
 	x->ops->on_head(x, h, x->ctx);

@@ -171,6 +171,7 @@ conn_begin(struct http_conn *c, const struct http_head *h, size_t used)
 	r->left = -1;
 	buf_init(&r->gathered, 0);
 	http1_body_init(&r->body, h->framing, h->length);
+	http1_body_heed(&r->body, h);
 	r->body_done = h->framing == HTTP_NO_BODY || (h->framing == HTTP_LENGTH && h->length == 0);
 	r->path = h->target;
 	for (size_t i = 0; i < h->target.n; i++)

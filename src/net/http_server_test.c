@@ -453,7 +453,7 @@ test_refusals(void **state)
 	for (int i = 0; i < 60000; i++)
 		buf_add_u8(&b, 'a');
 	run(&w, buf_span(&b), SIZE_MAX, false);
-	assert_int_equal(w.refusal.reason, REASON_HEADER_TOO_BIG);
+	assert_int_equal(w.refusal.reason, REASON_URI_TOO_LONG);
 	world_fini(&w);
 	buf_fini(&b);
 }

@@ -20,6 +20,15 @@ refuse_size(struct err *e, bool response, const char *why)
 	return STEP_BAD;
 }
 
+/* Section 3: a request line that is longer than may be, is so by its target. */
+static enum step
+refuse_target_size(struct err *e)
+{
+	err_set(e, ERR_LIMIT, REASON_URI_TOO_LONG, "request line too long");
+	err_show(e, "request line too long");
+	return STEP_BAD;
+}
+
 /* -- finding the end of a head, refusing bad bytes on the way -- */
 
 static const char *
@@ -44,7 +53,9 @@ scan_head(struct http1_scan *s, struct span in, bool response, struct err *e)
 
 	for (; s->off < in.n; s->off++) {
 		if (s->off - s->start >= LIMIT_HEAD)
-			return refuse_size(e, response, "head too large");
+			return !response && s->line == s->start
+				   ? refuse_target_size(e)
+				   : refuse_size(e, response, "head too large");
 		if (in.p[s->off] != '\r') {
 			fault = byte_fault(s, in.p[s->off], response);
 			if (fault)
@@ -208,6 +219,8 @@ names_websocket(const struct http_head *h)
 bool
 http1_target_ok(struct span t)
 {
+	struct span path, query;
+
 	if (span_is(t, "*"))
 		return true;
 	if (!t.n || t.p[0] != '/')
@@ -215,12 +228,14 @@ http1_target_ok(struct span t)
 	for (size_t i = 0; i < t.n; i++)
 		if (t.p[i] <= ' ' || t.p[i] > 0x7e || t.p[i] == '#')
 			return false;
-	return true;
+	url_split_target(t, &path, &query);
+	return url_path_ok(path);
 }
 
-/* Split absolute-form (section 3.2.2) into authority and the target in origin-form. */
+/* Split absolute-form (section 3.2.2) into authority and the target in origin-form; `root` is the
+ * target where nothing follows the authority. */
 static bool
-split_absolute(struct span *target, struct span *authority)
+split_absolute(struct span *target, struct span *authority, const char *root)
 {
 	struct span rest;
 	size_t n = 0;
@@ -234,13 +249,16 @@ split_absolute(struct span *target, struct span *authority)
 	while (n < rest.n && rest.p[n] != '/' && rest.p[n] != '?')
 		n++;
 	*authority = span_first(rest, n);
-	*target = n < rest.n ? span_from(rest, n) : span_str("/");
+	*target = n < rest.n ? span_from(rest, n) : span_str(root);
 	return true;
 }
 
 static const char *
 judge_target(struct http_head *h, struct span *authority)
 {
+	/* Section 3.2.4: without a path, it is the server's options that are asked for. */
+	const char *root = span_is(h->method, "OPTIONS") ? "*" : "/";
+
 	if (span_is(h->method, "CONNECT")) {
 		/* Authority-form: kept as it is, for a 405 from whoever handles it. */
 		struct host host;
@@ -249,7 +267,7 @@ judge_target(struct http_head *h, struct span *authority)
 		return host_parse(&host, h->target, &ignored) ? NULL : "bad target of CONNECT";
 	}
 	if (h->target.n && h->target.p[0] != '/' && !span_is(h->target, "*")
-	    && !split_absolute(&h->target, authority))
+	    && !split_absolute(&h->target, authority, root))
 		return "bad request target";
 	if (!http1_target_ok(h->target))
 		return "bad request target";

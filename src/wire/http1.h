@@ -46,8 +46,8 @@ struct http1_scan {
 
 /* Parse the head at the start of `in`, which is everything received since the head began and
  * grows from call to call (and may move). STEP_DONE: *used bytes, blank line included, were the
- * head. STEP_BAD: BAD_REQUEST, or HEADER_TOO_BIG. A bad byte is refused when it is seen, not when
- * the head is whole. */
+ * head. STEP_BAD: BAD_REQUEST, HEADER_TOO_BIG, or URI_TOO_LONG. A bad byte is refused when it is
+ * seen, not when the head is whole. */
 MUST_CHECK enum step http1_request(
     struct http1_scan *s, struct span in, struct http_head *out, size_t *used, struct err *e);
 
@@ -68,6 +68,7 @@ struct http1_body {
 	uint64_t left; /* of the length or the chunk */
 	size_t overhead; /* bytes of extensions and trailers so far */
 	struct buf line; /* the trailer line that is being read */
+	struct buf options; /* what the head's Connection names */
 	/* What came behind the body and may go on (headers_is_trailer); NULL where nothing did.
 	 * Whole at STEP_DONE. */
 	struct fields *trailers;
@@ -76,6 +77,9 @@ struct http1_body {
 
 void http1_body_init(struct http1_body *b, enum http_framing framing, uint64_t length);
 void http1_body_fini(struct http1_body *b);
+/* Drop the trailers that the head's Connection names, too: they end at this hop (RFC 9110 section
+ * 7.6.1). Said before the first byte of a body whose trailers go on; the head is not kept. */
+void http1_body_heed(struct http1_body *b, const struct http_head *h);
 
 /* Take from `in`; *used says how much. At most one run of body bytes comes out, in *data.
  * STEP_MORE with data.n > 0: call again with the rest, if any. STEP_MORE with data.n 0: all of
@@ -107,7 +111,8 @@ void http1_write_chunk(struct buf *out, struct span data);
 /* The last chunk, with the trailers (NULL: none) that headers_is_trailer lets pass. */
 void http1_write_last_chunk(struct buf *out, const struct fields *trailers);
 
-/* Say whether t is a target in origin-form that may be sent on, or "*". */
+/* Say whether t is a target in origin-form that may be sent on (its path is url_path_ok; a query may
+ * hold any visible ASCII but '#'), or "*". */
 bool http1_target_ok(struct span t);
 
 /* A status code's phrase (RFC 9110 section 15), or "" for one without. */

@@ -37,12 +37,25 @@ http1_body_init(struct http1_body *b, enum http_framing framing, uint64_t length
 	b->state = ST_SIZE;
 	b->fault = "bad chunked coding";
 	buf_init(&b->line, LIMIT_HEAD);
+	buf_init(&b->options, LIMIT_HEAD);
+}
+
+void
+http1_body_heed(struct http1_body *b, const struct http_head *h)
+{
+	for (size_t i = 0; h->framing == HTTP_CHUNKED && i < h->n; i++) {
+		if (!span_iis(h->fields[i].name, "connection"))
+			continue;
+		buf_add(&b->options, h->fields[i].value);
+		buf_add_str(&b->options, ",");
+	}
 }
 
 void
 http1_body_fini(struct http1_body *b)
 {
 	buf_fini(&b->line);
+	buf_fini(&b->options);
 	if (b->trailers)
 		fields_fini(b->trailers);
 	free(b->trailers);
@@ -135,6 +148,14 @@ fault(struct http1_body *b, const char *why)
 	return ST_FAULT;
 }
 
+static bool
+may_go_on(const struct http1_body *b, struct span name)
+{
+	struct http_field connection = {span_str("connection"), buf_span(&b->options)};
+
+	return headers_is_trailer(name) && !headers_is_hop(name, &connection, 1);
+}
+
 /* The end of a trailer line: keep the field, or drop it. */
 static int
 on_trailer_lf(struct http1_body *b, uint8_t c)
@@ -145,7 +166,9 @@ on_trailer_lf(struct http1_body *b, uint8_t c)
 		return ST_FAULT;
 	if (span_iis(f.name, "content-length") || span_iis(f.name, "transfer-encoding"))
 		return fault(b, "framing field in a trailer");
-	if (headers_is_trailer(f.name)) {
+	if (!buf_ok(&b->options))
+		return fault(b, "no memory for trailers");
+	if (may_go_on(b, f.name)) {
 		if (!b->trailers && (b->trailers = malloc(sizeof *b->trailers)))
 			fields_init(b->trailers);
 		if (!b->trailers)

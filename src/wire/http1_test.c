@@ -145,6 +145,31 @@ refuses_bad_requests(void **state)
 }
 
 static void
+splits_absolute_form(void **state)
+{
+	static const struct {
+		const char *text, *target;
+	} cases[] = {
+	    {"GET http://a.example HTTP/1.1\r\n" H "\r\n", "/"},
+	    {"GET http://a.example/x?y HTTP/1.1\r\n" H "\r\n", "/x?y"},
+	    {"OPTIONS http://a.example/ HTTP/1.1\r\n" H "\r\n", "/"},
+	    {"OPTIONS http://a.example HTTP/1.1\r\n" H "\r\n", "*"},
+	};
+	struct http_head h;
+	struct err e;
+	size_t used;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		assert_int_equal(
+		    request(cases[i].text, strlen(cases[i].text), &h, &used, &e), STEP_DONE);
+		if (!span_is(h.target, cases[i].target))
+			fail_msg("not %s: %s", cases[i].target, cases[i].text);
+		assert_true(span_is(h.host, "a.example"));
+	}
+}
+
+static void
 feeds_at_every_split(void **state)
 {
 	const char *text = good[2];
@@ -242,6 +267,10 @@ holds_the_limits(void **state)
 	assert_int_equal(request(text, LIMIT_HEAD, &h, &used, &e), STEP_MORE);
 	assert_int_equal(request(text, LIMIT_HEAD + 1, &h, &used, &e), STEP_BAD);
 	assert_int_equal(e.reason, REASON_HEADER_TOO_BIG);
+	memset(text, 'a', sizeof text);
+	memcpy(text, "GET /", 5);
+	assert_int_equal(request(text, LIMIT_HEAD + 1, &h, &used, &e), STEP_BAD);
+	assert_int_equal(reason_http(e.reason), 414);
 }
 
 static void
@@ -615,6 +644,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(accepts_good_requests),
 	    cmocka_unit_test(refuses_bad_requests),
+	    cmocka_unit_test(splits_absolute_form),
 	    cmocka_unit_test(feeds_at_every_split),
 	    cmocka_unit_test(survives_byte_flips),
 	    cmocka_unit_test(judges_connections),

@@ -217,6 +217,36 @@ ends_http2_both_ways(void **state)
 }
 
 static void
+carries_long_names(void **state)
+{
+	char name[1001] = "";
+	struct fields f, back;
+	struct err e = {0};
+	struct buf out;
+	struct msg m;
+
+	(void)state;
+	memset(name, 'x', sizeof name - 1);
+	fields_init(&f);
+	fields_init(&back);
+	buf_init(&out, 100000);
+	fields_add_str(&f, name, "a");
+	fields_add_str(&f, "Y", "b");
+	fields_add_str(&f, name, "c");
+	msg_write_proxy_response(&out, "7", 200, &f, span_str(""));
+	assert_true(buf_ok(&out));
+	assert_true(msg_parse(&m, buf_span(&out), MSG_FROM_AGENT, &e));
+	assert_true(msg_headers(&m.doc, m.u.proxy_response.headers, &back));
+	assert_int_equal(back.n, 3);
+	assert_true(span_is(fields_at(&back, 1).name, name));
+	assert_true(span_is(fields_at(&back, 1).value, "c"));
+	msg_fini(&m);
+	fields_fini(&f);
+	fields_fini(&back);
+	buf_fini(&out);
+}
+
+static void
 refuses_bad_headers(void **state)
 {
 	static const char *const bad[] = {"{\"a b\":\"c\"}", "{\"a\":\"b\\r\\nc: d\"}", "{\"a\":1}",
@@ -271,6 +301,7 @@ main(void)
 	    cmocka_unit_test(reads_what_it_writes),
 	    cmocka_unit_test(says_the_tunnels_version),
 	    cmocka_unit_test(ends_http2_both_ways),
+	    cmocka_unit_test(carries_long_names),
 	    cmocka_unit_test(refuses_bad_headers),
 	    cmocka_unit_test(says_no_in_two_forms),
 	};

@@ -134,33 +134,40 @@ again_later(const struct fields *f, size_t i)
 	return false;
 }
 
+/* Put the values of the i-th field and of all later ones of its name. */
+static void
+put_values(struct jw *w, const char *name, const struct fields *f, size_t i)
+{
+	if (!again_later(f, i)) {
+		jw_span(w, name, fields_at(f, i).value);
+		return;
+	}
+	jw_array(w, name);
+	for (size_t k = i; k < f->n; k++)
+		if (span_ieq(fields_at(f, k).name, fields_at(f, i).name))
+			jw_span(w, NULL, fields_at(f, k).value);
+	jw_end_array(w);
+}
+
 /* Name to string, or to an array of strings where a name occurs more than once. Bytes that are
  * not UTF-8 come out as U+FFFD: JSON cannot carry them. */
 static void
 put_headers(struct jw *w, const struct fields *f)
 {
+	struct buf name;
+
+	buf_init(&name, LIMIT_HEAD + 1);
 	jw_object(w, "headers");
 	for (size_t i = 0; i < f->n; i++) {
-		struct http_field h = fields_at(f, i);
-		char name[256];
-
 		if (seen_before(f, i))
 			continue;
-		if (!span_cstr(h.name, name, sizeof name)) {
-			w->out->failed = true;
-			return;
-		}
-		if (!again_later(f, i)) {
-			jw_span(w, name, h.value);
-			continue;
-		}
-		jw_array(w, name);
-		for (size_t k = i; k < f->n; k++)
-			if (span_ieq(fields_at(f, k).name, h.name))
-				jw_span(w, NULL, fields_at(f, k).value);
-		jw_end_array(w);
+		buf_clear(&name);
+		buf_add(&name, fields_at(f, i).name);
+		put_values(w, buf_cstr(&name), f, i);
+		w->out->failed = w->out->failed || !buf_ok(&name);
 	}
 	jw_end_object(w);
+	buf_fini(&name);
 }
 
 void

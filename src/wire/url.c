@@ -361,3 +361,58 @@ url_split_target(struct span target, struct span *path, struct span *query)
 	*path = span_first(target, q ? (size_t)(q - target.p) : target.n);
 	*query = q ? span_from(target, path->n + 1) : span_of(NULL, 0);
 }
+
+/* Take one byte of a path, its escape resolved; -1 where the escape is broken, or is a NUL. */
+static int
+take_path_byte(struct span *path)
+{
+	struct span s = *path;
+	int c = s.p[0];
+
+	*path = span_from(s, c == '%' ? 3 : 1);
+	if (c != '%')
+		return c;
+	if (s.n < 3 || !is_hex_digit(s.p[1]) || !is_hex_digit(s.p[2]))
+		return -1;
+	c = (int)(hex_nibble(s.p[1]) << 4 | hex_nibble(s.p[2]));
+	return c ? c : -1;
+}
+
+/* Go one segment down, or up, or (empty, or one dot) stay. False above the root. */
+static bool
+take_segment(size_t n, size_t dots, size_t *depth)
+{
+	if (n == 2 && dots == 2)
+		return (*depth)-- > 0;
+	*depth += n > 0 && !(n == 1 && dots == 1);
+	return true;
+}
+
+static bool
+stays_below_root(struct span path, bool slash_by_escape)
+{
+	size_t depth = 0, n = 0, dots = 0;
+
+	while (path.n) {
+		bool escaped = path.p[0] == '%';
+		int c = take_path_byte(&path);
+
+		if (c < 0)
+			return false;
+		if (c != '/' || (escaped && !slash_by_escape)) {
+			n++;
+			dots += c == '.';
+			continue;
+		}
+		if (!take_segment(n, dots, &depth))
+			return false;
+		n = dots = 0;
+	}
+	return take_segment(n, dots, &depth);
+}
+
+bool
+url_path_ok(struct span path)
+{
+	return stays_below_root(path, true) && stays_below_root(path, false);
+}

@@ -55,6 +55,11 @@ MUST_CHECK bool url_decode(struct span s, struct buf *out);
 /* Split a target at its first '?': path, and query without the '?' (p NULL where there is none). */
 void url_split_target(struct span target, struct span *path, struct span *query);
 
+/* Say whether a path can be resolved safely by whoever gets it: its escapes are whole, none is a
+ * NUL, and no dot segments (RFC 3986 section 5.2.4) lead above the root, whether %2F counts as a
+ * slash or not, and empty segments for nothing. */
+bool url_path_ok(struct span path);
+
 /* Say whether s is a DNS label: what an app_name is. Lower case only. */
 bool url_label_ok(struct span s);
 

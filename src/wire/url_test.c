@@ -107,6 +107,25 @@ encodes_and_decodes(void **state)
 }
 
 static void
+judges_paths(void **state)
+{
+	static const char *const good[] = {"", "/", "/a", "/a/..", "/a/../b/./../c", "//a/..",
+	    "/...", "/..a/b..", "/%41%2e%2e", "/a%2fb/..", "/a//..", "/%25%32%65./x", "/.",
+	    "/a%20b"};
+	static const char *const bad[] = {"/..", "/../", "/a/../..", "/a/../../b", "/./..", "//..",
+	    "/a//../..", "/%2e%2e", "/%2E.", "/.%2e/", "/..%2f", "/%2e%2e%2Fa", "/a/%2e%2e%2f..",
+	    "/a%2fb/../..", "/%", "/%4", "/%4g", "/%g4", "/a%00", "/%u0041", "/%-1"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		if (!url_path_ok(span_str(good[i])))
+			fail_msg("refused: %s", good[i]);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		if (url_path_ok(span_str(bad[i])))
+			fail_msg("accepted: %s", bad[i]);
+}
+
+static void
 knows_labels(void **state)
 {
 	static const char *const good[] = {"a", "a-b", "0", "a0", "xn--a"};
@@ -128,6 +147,7 @@ main(void)
 	    cmocka_unit_test(refuses_bad_urls),
 	    cmocka_unit_test(reads_hosts),
 	    cmocka_unit_test(encodes_and_decodes),
+	    cmocka_unit_test(judges_paths),
 	    cmocka_unit_test(knows_labels),
 	};
 
