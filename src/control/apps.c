@@ -100,6 +100,8 @@ unknown(struct http_req *r)
 static void
 write_tunnel(struct jw *w, const struct tunnel *t)
 {
+	struct h2_stats flow = carriage_stats(t);
+
 	jw_object(w, NULL);
 	jw_str(w, "agent_id", t->session.id.agent_id);
 	jw_str(w, "release_tag", t->session.id.release_tag);
@@ -107,7 +109,10 @@ write_tunnel(struct jw *w, const struct tunnel *t)
 	jw_str(w, "state", session_state_name(t->session.state));
 	jw_bool(w, "attested", t->replica != NULL);
 	jw_bool(w, "channel_bound", t->channel[0] != '\0');
-	jw_int(w, "in_flight", (int64_t)v1_in_flight(t->v1));
+	jw_int(w, "tunnel_version", t->carriage.version);
+	jw_int(w, "in_flight", (int64_t)flow.streams);
+	jw_int(w, "body_bytes_unconsumed", (int64_t)flow.unconsumed);
+	jw_int(w, "body_bytes_queued", (int64_t)flow.queued);
 	jw_end_object(w);
 }
 

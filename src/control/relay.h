@@ -1,6 +1,7 @@
 /* relay.h - a visitor's request on its way to the replica that serves it best: chooses by the
- * registry, checks the lease when it begins and when the answer comes, counts what is in flight.
- * The exchange that comes out follows the rules of tunnel/exchange.h. */
+ * registry, checks the lease when it begins and at every piece of the answer, counts what is in
+ * flight, asks a second replica where the first did nothing of it (again.h). The exchange
+ * that comes out follows the rules of tunnel/exchange.h. */
 #ifndef CONTROL_RELAY_H
 #define CONTROL_RELAY_H
 

@@ -300,7 +300,7 @@ on_drain_look(void *ctx)
 
 	if (!over)
 		for (struct tunnel *t = c->tunnels; t; t = t->next)
-			if (v1_in_flight(t->v1) == 0)
+			if (carriage_in_flight(t) == 0)
 				tunnel_event(t, SESSION_EV_DRAIN);
 	if (over && c->tunnels && !c->cut)
 		cut_tunnels(c);

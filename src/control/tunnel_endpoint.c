@@ -2,283 +2,16 @@
 
 #include "base/hex.h"
 #include "control/attest.h"
-#include "control/view.h"
 #include "wire/problem.h"
 
 #include <stdlib.h>
 
-/* Dead peers are found within this and the deadline; an agent of the seed's kind answers pings
- * only between requests, so the deadline is the challenge's. */
+/* Until a tunnel has said that it speaks version 2 (WS_PING_EVERY_MS): an agent of the seed's kind
+ * answers pings only between requests, so that the deadline is the challenge's. */
 #define PING_EVERY_MS 15000
 /* Two of the largest messages may wait for a slow agent. */
 #define QUEUE_HIGH (256u * 1024)
 #define QUEUE_MAX  (2u * LIMIT_TEXT_ATTESTED)
-
-static void
-send_text(struct tunnel *t, const struct buf *b)
-{
-	if (buf_ok(b) && !t->gone)
-		(void)ws_conn_send_text(t->ws, buf_span(b));
-}
-
-static void
-send_v1(void *ctx, struct span text)
-{
-	struct tunnel *t = ctx;
-
-	if (!t->gone)
-		(void)ws_conn_send_text(t->ws, text);
-}
-
-static void
-send_status(struct tunnel *t, const char *state, const struct err *e, int64_t expires_at_s)
-{
-	char time[VIEW_TIME_MAX];
-	struct msg_status m;
-	struct buf b;
-
-	memset(&m, 0, sizeof m);
-	msg_status_of(&m, state, e);
-	if (expires_at_s)
-		(void)span_cstr(
-		    span_str(view_time(expires_at_s, time)), m.expires_at, sizeof m.expires_at);
-	if (strcmp(state, "ok") == 0)
-		m.tunnel_version = 1;
-	buf_init(&b, 4096);
-	msg_write_status(&b, &m);
-	send_text(t, &b);
-	buf_fini(&b);
-}
-
-static void
-set_pending(struct tunnel *t, bool pending)
-{
-	if (t->pending == pending)
-		return;
-	t->pending = pending;
-	registry_pending(t->c->registry, t->session.id.app_name, pending ? 1 : -1);
-}
-
-static void
-do_challenge(struct tunnel *t, const struct session_action *a)
-{
-	struct msg_attest_request m;
-	struct buf b;
-
-	memset(&m, 0, sizeof m);
-	hex_encode(span_of(a->nonce, sizeof a->nonce), m.nonce);
-	m.deadline_s = a->deadline_s;
-	(void)span_cstr(span_str(session_why_name(a->why)), m.reason, sizeof m.reason);
-	m.channel = t->channel[0] != '\0';
-	if (!t->attested)
-		set_pending(t, true);
-	log_event(&t->c->env->log, LOG_DEBUG, "challenged", "app", t->session.id.app_name, "agent",
-	    t->session.id.agent_id, "why", m.reason, NULL);
-	buf_init(&b, 4096);
-	msg_write_attest_request(&b, &m);
-	send_text(t, &b);
-	buf_fini(&b);
-}
-
-static void
-do_admit(struct tunnel *t)
-{
-	struct resolve r;
-	struct err ok = {.reason = REASON_ATTESTED};
-	struct span app = span_str(t->session.id.app_name);
-
-	set_pending(t, false);
-	if (!t->attested) {
-		t->attested = true;
-		t->c->unattested_n--;
-		ws_conn_set_max(t->ws, LIMIT_TEXT_ATTESTED);
-	}
-	t->admitted_n++;
-	(void)registry_resolve(t->c->registry, app, control_now(t->c), &r);
-	log_event(&t->c->env->log, LOG_INFO, "attested", "app", t->session.id.app_name, "agent",
-	    t->session.id.agent_id, "repo", t->session.id.repo, "release",
-	    t->session.id.release_tag, "network", t->session.id.network, "tcb", r.tcb_status,
-	    "peer", t->peer, NULL);
-	send_status(t, "ok", &ok, r.row.expires_at);
-}
-
-/* End the requests in flight. That the app is not to be reached any more (403, or 5xx) is for the
- * visitor to know; any other word is about what the agent sent, and he would take it for his own. */
-static void
-reset_requests(struct tunnel *t, const struct err *why)
-{
-	struct err lost = {0};
-	char token[ERR_TOKEN_MAX];
-	int status = reason_http(why->reason);
-
-	if (status == 403 || status >= 500) {
-		v1_reset_all(t->v1, why);
-		return;
-	}
-	(void)err_set(&lost, ERR_IO, REASON_TUNNEL_LOST, "%s", err_token(why, token));
-	v1_reset_all(t->v1, &lost);
-}
-
-/* Out of the registry: requests in flight end with the reason first, so that none is counted on a
- * replica that is gone. */
-static void
-leave(struct tunnel *t, const struct err *why, bool invalid)
-{
-	struct replica *p = t->replica;
-
-	reset_requests(t, why);
-	t->replica = NULL;
-	if (p)
-		registry_detach(t->c->registry, p, invalid);
-	attest_cancel(t->attempt);
-	t->attempt = NULL;
-	set_pending(t, false);
-}
-
-static void
-do_close(struct tunnel *t, const struct session_action *a, enum session_event ev)
-{
-	bool failed = ev == SESSION_EV_REFUSED || ev == SESSION_EV_TIMER;
-	char token[ERR_TOKEN_MAX];
-
-	/* A refusal has had its line. */
-	if (ev != SESSION_EV_REFUSED && (t->attested || control_may_log(t->c)))
-		log_failure(&t->c->env->log, LOG_INFO, "tunnel_closed", &a->err, "app",
-		    t->session.id.app_name, "agent", t->session.id.agent_id, "peer", t->peer, NULL);
-	leave(t, &a->err, failed && t->attested);
-	if (a->ws_code == 0 || t->gone)
-		return;
-	if (a->err.reason != REASON_DRAINING)
-		send_status(t, "invalid", &a->err, 0);
-	ws_conn_close(t->ws, (uint16_t)a->ws_code, span_str(err_wire(&a->err, token)));
-}
-
-static void
-do_verify(struct tunnel *t, const struct session_action *a, struct span message)
-{
-	struct session_input in = {.ev = SESSION_EV_REFUSED, .attempt = a->attempt};
-	struct err e = {0};
-
-	attest_cancel(t->attempt);
-	t->attempt = attest_start(t, message, a->nonce, a->attempt);
-	if (t->attempt)
-		return;
-	(void)err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "attempt");
-	in.err = &e;
-	tunnel_step(t, &in);
-}
-
-static void
-act(struct tunnel *t, const struct session_action *a, enum session_event ev, struct span message)
-{
-	switch (a->kind) {
-	case SESSION_DO_CHALLENGE:
-		do_challenge(t, a);
-		break;
-	case SESSION_DO_VERIFY:
-		do_verify(t, a, message);
-		break;
-	case SESSION_DO_ADMIT:
-		do_admit(t);
-		break;
-	case SESSION_DO_HEALTH:
-		if (t->replica)
-			registry_health(t->c->registry, t->replica, a->pass, control_now(t->c));
-		break;
-	case SESSION_DO_STATUS:
-		send_status(t, "invalid", &a->err, 0);
-		break;
-	case SESSION_DO_UNROUTE:
-		if (t->replica)
-			registry_unroute(t->c->registry, t->replica);
-		reset_requests(t, &a->err);
-		break;
-	case SESSION_DO_CLOSE:
-		do_close(t, a, ev);
-		break;
-	}
-}
-
-static void
-on_due(void *ctx)
-{
-	struct tunnel *t = ctx;
-
-	if (t->session.state == SESSION_ATTESTED
-	    && env_now_ms(t->c->env) < session_due_ms(&t->session))
-		tunnel_challenge(t, WHY_PERIODIC);
-	else
-		tunnel_event(t, SESSION_EV_TIMER);
-}
-
-/* Re-attestations come up to a tenth of the interval early, so that a thousand agents that
- * connected in one second do not answer in one second for ever. */
-static uint64_t
-jitter_ms(const struct tunnel *t)
-{
-	uint32_t random;
-
-	if (t->session.state != SESSION_ATTESTED || t->session.register_again)
-		return 0;
-	env_random(t->c->env, &random, sizeof random);
-	return (uint64_t)t->c->session_set.interval_s * 100 * (random & 0xffff) >> 16;
-}
-
-static void
-step(struct tunnel *t, struct session_input *in, struct span message)
-{
-	uint8_t nonce[ATTEST_NONCE];
-	struct session_actions todo;
-	uint64_t now = env_now_ms(t->c->env), due;
-
-	env_random(t->c->env, nonce, sizeof nonce);
-	in->now_ms = now;
-	in->nonce = nonce;
-	session_step(&t->session, in, &todo);
-	for (size_t i = 0; i < todo.n; i++)
-		act(t, &todo.v[i], in->ev, message);
-	due = session_due_ms(&t->session);
-	if (due == UINT64_MAX || t->gone) {
-		net_timer_stop(&t->due);
-	} else if (todo.n || !net_timer_is_running(&t->due)) {
-		uint64_t wait = due > now ? due - now : 0, early = jitter_ms(t);
-
-		net_timer_start(t->c->loop, &t->due, wait > early ? wait - early : wait, on_due, t);
-	}
-}
-
-void
-tunnel_step(struct tunnel *t, struct session_input *in)
-{
-	step(t, in, span_of(NULL, 0));
-}
-
-void
-tunnel_event(struct tunnel *t, enum session_event ev)
-{
-	struct session_input in = {.ev = ev};
-
-	tunnel_step(t, &in);
-}
-
-void
-tunnel_challenge(struct tunnel *t, enum session_why why)
-{
-	struct session_input in = {.ev = SESSION_EV_CHALLENGE, .why = why};
-
-	tunnel_step(t, &in);
-}
-
-static void
-refuse_message(struct tunnel *t, const struct err *e)
-{
-	struct session_input in = {.err = e};
-
-	in.ev = reason_ws(e->reason) ? SESSION_EV_FATAL : SESSION_EV_SOFT;
-	if (!t->attested)
-		control_refused(t->c, &t->session.id, t->peer, e, false);
-	tunnel_step(t, &in);
-}
 
 /* Everything that a registration can be refused for before a challenge is spent on it. */
 static bool
@@ -288,6 +21,20 @@ may_register(struct tunnel *t, const struct attest_identity *id, struct err *e)
 
 	return attest_identity_check(id, e) && networks_get(&t->c->nets, id->network, &net, e)
 	       && registry_may_register(t->c->registry, id, 0, env_now_s(t->c->env), e);
+}
+
+/* What a tunnel speaks is said once, with its first register. */
+static bool
+take_version(struct tunnel *t, unsigned version, struct err *e)
+{
+	if (t->carriage.version)
+		return t->carriage.version == version
+		       || err_set(e, ERR_MALFORMED, REASON_INVALID_FIELD,
+			   "tunnel_version was %u before", t->carriage.version);
+	t->carriage.version = version;
+	if (version == 2)
+		ws_conn_set_ping(t->ws, WS_PING_EVERY_MS, WS_PING_DEADLINE_MS);
+	return true;
 }
 
 static void
@@ -304,7 +51,11 @@ on_register(struct tunnel *t, const struct msg_register *m)
 	    || !span_cstr(span_str(m->network), id.network, sizeof id.network)
 	    || !span_cstr(span_str(m->agent_id), id.agent_id, sizeof id.agent_id)) {
 		(void)err_set(&e, ERR_MALFORMED, REASON_INVALID_FIELD, "too long");
-		refuse_message(t, &e);
+		tunnel_refuse(t, &e);
+		return;
+	}
+	if (!take_version(t, m->tunnel_version, &e)) {
+		tunnel_refuse(t, &e);
 		return;
 	}
 	if (!may_register(t, &id, &e)) {
@@ -330,7 +81,7 @@ on_text(struct ws_conn *w, struct span text, void *ctx)
 	if (t->session.state == SESSION_CLOSED)
 		return;
 	if (!msg_parse(&m, text, MSG_FROM_AGENT, &e)) {
-		refuse_message(t, &e);
+		tunnel_refuse(t, &e);
 		return;
 	}
 	switch (m.type) {
@@ -339,7 +90,7 @@ on_text(struct ws_conn *w, struct span text, void *ctx)
 		break;
 	case MSG_ATTEST_RESPONSE:
 		in.ev = SESSION_EV_ANSWER;
-		step(t, &in, text);
+		tunnel_step_with(t, &in, text);
 		break;
 	case MSG_HEALTH:
 		in.ev = SESSION_EV_HEALTH;
@@ -347,8 +98,10 @@ on_text(struct ws_conn *w, struct span text, void *ctx)
 		tunnel_step(t, &in);
 		break;
 	case MSG_PROXY_RESPONSE:
-		if (t->attested)
-			v1_on_response(t->v1, &m);
+		carriage_on_response(t, &m);
+		break;
+	case MSG_H2_END:
+		carriage_on_h2_end(t);
 		break;
 	default:
 		break;
@@ -356,14 +109,16 @@ on_text(struct ws_conn *w, struct span text, void *ctx)
 	msg_fini(&m);
 }
 
-/* Version 1 has no binary messages. */
 static void
 on_binary(struct ws_conn *w, struct span bytes, void *ctx)
 {
-	struct err e = {0};
+	carriage_on_binary(ctx, bytes);
+}
 
-	(void)err_set(&e, ERR_MALFORMED, REASON_PROTOCOL_ERROR, "binary message in version 1");
-	refuse_message(ctx, &e);
+static void
+on_drain(struct ws_conn *w, void *ctx)
+{
+	carriage_on_drain(ctx);
 }
 
 static void
@@ -379,11 +134,9 @@ on_close(struct ws_conn *w, uint16_t code, struct span reason, const struct err 
 		log_failure(&c->env->log, LOG_INFO, "connection_lost", why, "peer", t->peer, NULL);
 	tunnel_event(t, SESSION_EV_GONE);
 	(void)err_set(&e, ERR_IO, REASON_TUNNEL_LOST, "close code %u", code);
-	leave(t, &e, false);
-	v1_free(t->v1, &e);
+	tunnel_leave(t, &e, false);
+	carriage_fini(t, &e);
 	net_timer_stop(&t->due);
-	net_timer_stop(&t->overdue);
-	net_defer_stop(&t->flush);
 	if (!t->attested)
 		c->unattested_n--;
 	if (t->next)
@@ -394,7 +147,7 @@ on_close(struct ws_conn *w, uint16_t code, struct span reason, const struct err 
 }
 
 static const struct ws_conn_ops ops = {
-    .on_text = on_text, .on_binary = on_binary, .on_close = on_close};
+    .on_text = on_text, .on_binary = on_binary, .on_drain = on_drain, .on_close = on_close};
 
 static void
 refuse(struct http_req *r, const struct err *e)
@@ -456,10 +209,7 @@ tunnel_new(struct control *c, const char *client, struct err *e)
 {
 	struct tunnel *t = calloc(1, sizeof *t);
 
-	if (t)
-		t->v1 = v1_new(send_v1, t);
-	if (!t || !t->v1) {
-		free(t);
+	if (!t) {
 		(void)err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "tunnel");
 		return NULL;
 	}
@@ -474,7 +224,8 @@ tunnel_accept(struct control *c, struct http_req *r)
 {
 	struct ws_conn_opts o = {.max_message = LIMIT_TEXT_UNATTESTED,
 	    .ping_every_ms = PING_EVERY_MS,
-	    .ping_deadline_ms = (uint64_t)c->set->attest_deadline_sec * 1000};
+	    .ping_deadline_ms = (uint64_t)c->set->attest_deadline_sec * 1000,
+	    .peer_timeout_ms = (uint64_t)c->set->attest_deadline_sec * 1000};
 	char client[CONTROL_PEER_MAX];
 	struct tunnel *t = NULL;
 	struct err e = {0};
@@ -488,8 +239,6 @@ tunnel_accept(struct control *c, struct http_req *r)
 		if (control_may_log(c))
 			log_failure(
 			    &c->env->log, LOG_WARN, "tunnel_refused", &e, "peer", client, NULL);
-		if (t)
-			v1_free(t->v1, &e);
 		free(t);
 		refuse(r, &e);
 		return;
@@ -503,9 +252,10 @@ tunnel_accept(struct control *c, struct http_req *r)
 	ws_conn_set_queue(t->ws, QUEUE_HIGH, QUEUE_MAX);
 	session_init(&t->session, &c->session_set, env_now_ms(c->env));
 	if (!bind_channel(t, &e))
-		refuse_message(t, &e);
+		tunnel_refuse(t, &e);
 	else
-		net_timer_start(c->loop, &t->due, SESSION_REGISTER_TIMEOUT_S * 1000, on_due, t);
+		net_timer_start(
+		    c->loop, &t->due, SESSION_REGISTER_TIMEOUT_S * 1000, tunnel_on_due, t);
 }
 
 void
@@ -516,7 +266,7 @@ tunnel_warn(struct tunnel *t)
 
 	(void)registry_resolve(
 	    t->c->registry, span_str(t->session.id.app_name), control_now(t->c), &r);
-	send_status(t, "warning", &e, r.row.expires_at);
+	tunnel_say(t, "warning", &e, r.row.expires_at);
 }
 
 void
@@ -525,8 +275,8 @@ tunnels_drain(struct control *c)
 	struct err e = {.reason = REASON_DRAINING};
 
 	for (struct tunnel *t = c->tunnels; t; t = t->next) {
-		send_status(t, "warning", &e, 0);
-		if (v1_in_flight(t->v1) == 0)
+		tunnel_say(t, "warning", &e, 0);
+		if (carriage_in_flight(t) == 0)
 			tunnel_event(t, SESSION_EV_DRAIN);
 	}
 }

@@ -1,11 +1,12 @@
-/* tunnel_endpoint.h - agents' tunnels: turns WebSocket messages into session events, and what the
- * session says into messages, registry changes and closes. Owns each tunnel from the upgrade to
+/* tunnel_endpoint.h - agents' tunnels: turns WebSocket messages into session events
+ * (tunnel_endpoint.c), and what the session says into messages, registry changes and closes
+ * (tunnel_acts.c). Owns each tunnel from the upgrade to
  * the end of its connection. Judges no evidence (attest.h) and no state (core/session.h). */
 #ifndef CONTROL_TUNNEL_ENDPOINT_H
 #define CONTROL_TUNNEL_ENDPOINT_H
 
+#include "control/carriage.h"
 #include "control/control.h"
-#include "tunnel/v1.h"
 #include "wire/message.h"
 
 struct attempt;
@@ -18,12 +19,10 @@ struct tunnel {
 	uint64_t id; /* never used twice, so that a late answer finds this tunnel or none */
 	struct ws_conn *ws;
 	struct session session;
-	struct v1 *v1;
+	struct carriage carriage;
 	struct replica *replica; /* while it is in the registry */
 	struct attempt *attempt; /* the verification that runs, else NULL */
 	struct net_timer due; /* the session's next deadline */
-	struct net_timer overdue; /* of requests in flight */
-	struct net_defer flush; /* sends requests that were opened in this round */
 	char channel[ATTEST_CHANNEL_MAX + 1]; /* hex of the TLS exporter, or "" */
 	char peer[CONTROL_PEER_MAX];
 	uint64_t admitted_n; /* how often it was admitted: tells a contest that it answered */
@@ -42,6 +41,23 @@ void tunnel_accept(struct control *c, struct http_req *r);
 void tunnel_step(struct tunnel *t, struct session_input *in);
 void tunnel_event(struct tunnel *t, enum session_event ev);
 void tunnel_challenge(struct tunnel *t, enum session_why why);
+
+/* The same with the message that the session may hand on: SESSION_EV_ANSWER's. */
+void tunnel_step_with(struct tunnel *t, struct session_input *in, struct span message);
+
+/* The session's deadline is there; of its timer only. */
+void tunnel_on_due(void *ctx);
+
+/* A message of the agent's is refused: counted, answered, and after too many, or where the reason
+ * has a close code, the tunnel ends. */
+void tunnel_refuse(struct tunnel *t, const struct err *e);
+
+/* Out of the registry: requests in flight end with the reason. `invalid`: its re-attestation
+ * failed or was missed. */
+void tunnel_leave(struct tunnel *t, const struct err *why, bool invalid);
+
+/* Send a status. expires_at_s: the registration's end, 0 for none. */
+void tunnel_say(struct tunnel *t, const char *state, const struct err *e, int64_t expires_at_s);
 
 /* Send status warning registration_expiring. */
 void tunnel_warn(struct tunnel *t);

@@ -93,7 +93,7 @@ register_two(struct err *e)
 		registry_health(r, p, true, now);
 		struct err pe = {0};
 
-		assert_true(registry_pick(r, span_str("app"), now, &p, &pe));
+		assert_true(registry_pick(r, span_str("app"), now, NULL, &p, &pe));
 	}
 	registry_detach(r, p, false);
 	registry_free(r);

@@ -461,6 +461,12 @@ replica_session(const struct replica *p)
 	return p->session;
 }
 
+bool
+replica_has_peers(const struct replica *p)
+{
+	return p->app && (p->app->first != p || p->next);
+}
+
 void
 registry_pending(struct registry *r, const char *app_name, int delta)
 {

@@ -95,13 +95,16 @@ void registry_health(struct registry *r, struct replica *p, bool pass, struct re
 void replica_begin(struct replica *p);
 void replica_end(struct replica *p);
 void *replica_session(const struct replica *p);
+/* Say whether its app has another replica, whatever the state of that one. */
+bool replica_has_peers(const struct replica *p);
 
 /* --- questions --- */
 
-/* The replica with the fewest requests in flight among those that may serve. unknown_app,
- * registration_expired, no_tunnel (nobody connected), lease_expired, sealed_required, unhealthy. */
+/* The replica with the fewest requests in flight among those that may serve, but not `avoid` (may
+ * be NULL). unknown_app, registration_expired, no_tunnel (nobody connected), lease_expired,
+ * sealed_required, unhealthy. */
 MUST_CHECK bool registry_pick(struct registry *r, struct span app_name, struct registry_now now,
-    struct replica **out, struct err *e);
+    const struct replica *avoid, struct replica **out, struct err *e);
 
 struct resolve {
 	struct app_row row;

@@ -61,7 +61,7 @@ goes_before(const struct replica *p, const struct replica *q)
 
 bool
 registry_pick(struct registry *r, struct span app_name, struct registry_now now,
-    struct replica **out, struct err *e)
+    const struct replica *avoid, struct replica **out, struct err *e)
 {
 	size_t at;
 	const struct app *a = registry_app(r, app_name, &at);
@@ -72,7 +72,7 @@ registry_pick(struct registry *r, struct span app_name, struct registry_now now,
 	if (!a)
 		return err_set(e, ERR_NOTFOUND, REASON_UNKNOWN_APP, "no such app");
 	for (struct replica *p = a->first; p; p = p->next) {
-		enum fitness f = fitness(r, a, p, now);
+		enum fitness f = p == avoid ? FIT_NONE : fitness(r, a, p, now);
 
 		if (f > best)
 			best = f;

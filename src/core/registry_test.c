@@ -86,7 +86,7 @@ pick(const char *app, void **session)
 	struct replica *p;
 	struct err e = {0};
 
-	if (!registry_pick(reg, span_str(app), now, &p, &e))
+	if (!registry_pick(reg, span_str(app), now, NULL, &p, &e))
 		return err_token(&e, token);
 	*session = replica_session(p);
 	return "";

@@ -169,6 +169,16 @@ fields_set(struct fields *f, const char *name, struct span value)
 	fields_add(f, span_str(name), value);
 }
 
+void
+fields_add_all(struct fields *f, const struct fields *src)
+{
+	for (size_t i = 0; i < src->n; i++) {
+		struct http_field one = fields_at(src, i);
+
+		fields_add(f, one.name, one.value);
+	}
+}
+
 bool
 fields_ok(const struct fields *f)
 {

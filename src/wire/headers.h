@@ -56,6 +56,8 @@ void fields_drop(struct fields *f, const char *name);
 /* fields_drop, then fields_add. */
 void fields_set(struct fields *f, const char *name, struct span value);
 bool fields_ok(const struct fields *f);
+/* Add every field of src. */
+void fields_add_all(struct fields *f, const struct fields *src);
 /* The i-th field, i < f->n; borrowed until the next add. */
 struct http_field fields_at(const struct fields *f, size_t i);
 /* The first value of that name; p is NULL where there is none. */
