@@ -189,11 +189,15 @@ def test_a_payload_that_breaks_the_grammar_is_refused(there, change):
     assert a.status in (400, 405, 431) and set(json.loads(a.body)) >= NOBODY and not mine and not other
 
 
+def lines(m):
+    return {n for n, _ in m.fields if n != b"te"} | {n + b": " + v for n, v in m.fields}
+
+
 @pytest.mark.parametrize("headers,gone", [
     ({"Transfer-Encoding": "chunked"}, b"transfer-encoding"), ({"transfer-encoding": ["chunked", "x"]}, b"transfer-encoding"),
     ({"Content-Length": "99"}, None), ({"Content-Length": ["1", "2"]}, None), ({"Connection": "x-a", "X-A": "b"}, b"x-a"),
     ({"Connection": "Upgrade", "Upgrade": "websocket"}, b"upgrade"), ({"Expect": "100-continue"}, b"expect"),
-    ({"TE": "trailers"}, b"te"),
+    ({"TE": "gzip"}, b"te: gzip"),
     ({"X-EE-App": "other", "x_ee_host": "other.x"}, b"x-ee-app"), ({"X-Forwarded-For": "10.9.9.9"}, None), ({"Forwarded": "for=a"}, b"forwarded"),
     ({"Host": "other.x"}, None), ({"Proxy-Authorization": "Basic eA=="}, b"proxy-authorization")])
 def test_a_payload_is_cleaned_like_a_request(there, headers, gone):
@@ -201,7 +205,7 @@ def test_a_payload_is_cleaned_like_a_request(there, headers, gone):
     a, mine, other = there.ask("api", "/v1/proxy/myapp", ("Host: x",), "POST", body)
     assert a.status == 200 and len(mine) == 1 and not other
     m = mine[0]
-    assert m.body == b"hello" and m.get(b"content-length") == [b"5"] and not (gone and m.get(gone)) and len(m.get(b"host")) == 1
+    assert m.body == b"hello" and m.get(b"content-length") == [b"5"] and gone not in lines(m) and len(m.get(b"host")) == 1
     assert b"10.9.9.9" not in b"".join(m.get(b"x-forwarded-for"))
 
 

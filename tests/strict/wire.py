@@ -82,12 +82,12 @@ def read_loosely(data):
 
 class Backend:
     """Keeps the bytes of every connection. Its answer says what was asked, or is what `play` says: a function
-    from the request line to (bytes, "close" | "hold" | "reset" | "keep"), or None for the answer as always."""
+    from the request line to (bytes, "close" | "reset" | "keep"), or None for the answer as always."""
 
     def __init__(self):
         self.sock = socket.create_server(("127.0.0.1", 0), backlog=256)
         self.port, self.lock, self.conns, self.play = self.sock.getsockname()[1], threading.Lock(), [], None
-        self.held, self.open = [], True
+        self.open = True
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -119,8 +119,7 @@ class Backend:
         except OSError:
             pass
         finally:
-            if s not in self.held:
-                s.close()
+            s.close()
 
     def answer(self, s, line):
         """False: this connection is over."""
@@ -131,14 +130,12 @@ class Backend:
             return False
         if end == "reset":
             s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        if end == "hold":
-            self.held.append(s)
         if end == "close":  # in good order, so that no reset overtakes what was sent
             s.shutdown(socket.SHUT_WR)
             s.settimeout(2)
             while s.recv(65536):
                 pass
-        return end == "keep"
+        return end in ("keep", "hold")
 
     @staticmethod
     def echo(line):
@@ -151,9 +148,6 @@ class Backend:
             for got, answered, _ in self.conns:
                 got.clear()
                 answered.clear()
-            held, self.held = self.held, []
-        for s in held:
-            s.close()
 
     def seen(self):
         """What came on each connection since clear, in the order in which they were made: [(bytes, answered)]."""
