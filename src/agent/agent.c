@@ -5,6 +5,7 @@
 
 #include "agent/health.h"
 #include "agent/link.h"
+#include "agent/reconnect.h"
 #include "agent/sim.h"
 #include "agent/tsm.h"
 #include "os/daemon.h"
@@ -17,6 +18,10 @@ struct agent {
 	struct backend backend;
 	struct health *health;
 	struct link *links[AGENT_CONTROLS_MAX];
+	/* To predecessors of those, which stop: one may still have requests of ours. */
+	struct link *retired[AGENT_CONTROLS_MAX];
+	unsigned providers[AGENT_CONTROLS_MAX]; /* made so far, which numbers them */
+	struct net_defer mind;
 	size_t n_links;
 	bool stopping;
 	void (*stopped)(void *ctx); /* NULL once it was called */
@@ -51,12 +56,14 @@ mind_end(struct agent *a)
 	void (*stopped)(void *ctx) = a->stopped;
 
 	for (size_t i = 0; i < a->n_links; i++)
-		if (!link_is_over(a->links[i]))
+		if (!link_is_over(a->links[i]) || (a->retired[i] && !link_is_over(a->retired[i])))
 			return;
 	a->stopped = NULL;
 	if (stopped)
 		stopped(a->ctx);
 }
+
+static void mind_successions(void *ctx);
 
 static void
 on_changed(void *ctx)
@@ -66,6 +73,8 @@ on_changed(void *ctx)
 	tell_status(a);
 	if (a->stopping)
 		mind_end(a);
+	else
+		net_defer_call(a->loop, &a->mind, mind_successions, a);
 }
 
 /* -- life -- */
@@ -77,7 +86,7 @@ make_backend(struct agent *a, struct err *e)
 	struct backend_opts b = {.address = &a->c->backend,
 	    .host = s->backend_host,
 	    .timeout_ms = (uint64_t)s->backend_timeout_sec * 1000,
-	    .shares = a->c->n_controls};
+	    .shares = 2 * a->c->n_controls}; /* each may have a predecessor */
 	struct health_opts h = {.address = &a->c->backend,
 	    .host = s->backend_host,
 	    .path = s->health_path,
@@ -108,10 +117,11 @@ make_tls(struct agent *a, struct err *e)
 }
 
 /* Each has a provider of its own: a provider makes one quote at a time, and two control planes may
- * ask at once. */
-static MUST_CHECK bool
-make_link(struct agent *a, size_t i, struct err *e)
+ * ask at once; a stopping one and its successor, too. */
+static MUST_CHECK struct link *
+make_link(struct agent *a, size_t i, uint64_t dial_in_ms, struct err *e)
 {
+	unsigned number = (unsigned)i + AGENT_CONTROLS_MAX * (a->providers[i]++ % 2);
 	struct link_opts o = {.loop = a->loop,
 	    .config = a->c,
 	    .control = &a->c->controls[i],
@@ -119,25 +129,62 @@ make_link(struct agent *a, size_t i, struct err *e)
 	    .tls = a->tls,
 	    .backend = &a->backend,
 	    .health = a->health,
+	    .dial_in_ms = dial_in_ms,
 	    .changed = on_changed,
 	    .ctx = a};
 	struct provider *p = a->c->sim_url ? sim_provider(a->loop, a->c->sim_url, e)
-					   : tsm_provider(a->loop, NULL, (unsigned)i, e);
+					   : tsm_provider(a->loop, NULL, number, e);
 
-	a->links[i] = p ? link_new(&o, p, e) : NULL;
-	if (!a->links[i])
-		return false;
-	a->n_links++;
-	return true;
+	return p ? link_new(&o, p, e) : NULL;
 }
 
 static MUST_CHECK bool
 make_links(struct agent *a, struct err *e)
 {
-	for (size_t i = 0; i < a->c->n_controls; i++)
-		if (!make_link(a, i, e))
+	for (; a->n_links < a->c->n_controls; a->n_links++) {
+		a->links[a->n_links] = make_link(a, a->n_links, 0, e);
+		if (!a->links[a->n_links])
 			return false;
+	}
 	return true;
+}
+
+/* -- control planes that stop -- */
+
+/* The successor may not listen yet, or all agents may come at once: so with jitter. */
+static void
+succeed(struct agent *a, size_t i)
+{
+	struct link *next;
+	struct err e = {0};
+	uint64_t random;
+
+	env_random(a->env, &random, sizeof random);
+	next = make_link(a, i, random % RECONNECT_FIRST_MS, &e);
+	if (!next) { /* then the old one dials again at its end */
+		log_failure(&a->env->log, LOG_ERROR, "no_second_link", &e, NULL);
+		return;
+	}
+	link_retire(a->links[i]);
+	a->retired[i] = a->links[i];
+	a->links[i] = next;
+}
+
+static void
+mind_successions(void *ctx)
+{
+	struct agent *a = ctx;
+
+	if (a->stopping)
+		return;
+	for (size_t i = 0; i < a->n_links; i++) {
+		if (a->retired[i] && link_is_over(a->retired[i])) {
+			link_free(a->retired[i]);
+			a->retired[i] = NULL;
+		}
+		if (link_is_draining(a->links[i]) && !a->retired[i])
+			succeed(a, i);
+	}
 }
 
 struct agent *
@@ -164,11 +211,16 @@ agent_new(struct net_loop *l, const struct agent_config *c, struct env *env,
 void
 agent_stop(struct agent *a)
 {
+	uint64_t grace_ms = (uint64_t)a->c->s->grace_sec * 1000;
+
 	if (a->stopping)
 		return;
 	a->stopping = true;
 	for (size_t i = 0; i < a->n_links; i++)
-		link_leave(a->links[i], (uint64_t)a->c->s->grace_sec * 1000);
+		link_leave(a->links[i], grace_ms);
+	for (size_t i = 0; i < a->n_links; i++)
+		if (a->retired[i])
+			link_leave(a->retired[i], grace_ms);
 	mind_end(a);
 }
 
@@ -177,8 +229,11 @@ agent_free(struct agent *a)
 {
 	if (!a)
 		return;
-	for (size_t i = 0; i < a->n_links; i++)
+	net_defer_stop(&a->mind);
+	for (size_t i = 0; i < a->n_links; i++) {
 		link_free(a->links[i]);
+		link_free(a->retired[i]);
+	}
 	health_free(a->health);
 	backend_fini(&a->backend);
 	tls_ctx_free(a->tls);

@@ -204,6 +204,7 @@ forget_tunnel(struct link *l)
 {
 	l->ws = NULL;
 	l->attested = false;
+	l->draining = false;
 	net_timer_stop(&l->admit);
 	net_timer_stop(&l->look);
 	answer_drop(&l->answer);
@@ -229,7 +230,7 @@ on_close(struct ws_conn *w, uint16_t code, struct span reason, const struct err 
 	if (span_is(reason, "draining"))
 		reconnect_note_leave(&l->reconnect);
 	forget_tunnel(l);
-	if (!l->leaving)
+	if (!l->leaving && !l->retired)
 		reconnect(l);
 	l->o.changed(l->o.ctx);
 }
@@ -293,7 +294,7 @@ link_new(const struct link_opts *o, struct provider *provider, struct err *e)
 	    .ctx = l};
 	budget_join(&o->backend->budget, &l->share);
 	reconnect_init(&l->reconnect);
-	net_timer_start(o->loop, &l->dial, 0, dial, l);
+	net_timer_start(o->loop, &l->dial, o->dial_in_ms, dial, l);
 	return l;
 }
 
@@ -358,9 +359,22 @@ link_is_attested(const struct link *l)
 }
 
 bool
+link_is_draining(const struct link *l)
+{
+	return l->draining;
+}
+
+void
+link_retire(struct link *l)
+{
+	net_timer_stop(&l->dial);
+	l->retired = true;
+}
+
+bool
 link_is_over(const struct link *l)
 {
-	return l->leaving && !l->ws;
+	return (l->leaving || l->retired) && !l->ws;
 }
 
 static void

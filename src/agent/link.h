@@ -19,7 +19,8 @@ struct link_opts {
 	struct tls_ctx *tls; /* NULL where nothing is dialled over TLS */
 	struct backend *backend;
 	const struct health *health;
-	/* Called when link_is_attested or link_is_over may say something else. The link must not be
+	uint64_t dial_in_ms; /* the first dial; a successor's comes with jitter */
+	/* Called when link_is_attested, _is_draining or _is_over may say something else. The link must not be
 	 * freed from there. */
 	void (*changed)(void *ctx);
 	void *ctx;
@@ -38,7 +39,14 @@ void link_leave(struct link *l, uint64_t grace_ms);
 
 bool link_is_attested(const struct link *l);
 
-/* After link_leave: the tunnel has ended. */
+/* The control plane stops and a successor waits at its address: make a link to that one, while
+ * this one finishes what it has. */
+bool link_is_draining(const struct link *l);
+
+/* Dial no more: another link does. What runs goes on until the control plane closes. */
+void link_retire(struct link *l);
+
+/* After link_leave or link_retire: the tunnel has ended. */
 bool link_is_over(const struct link *l);
 
 /* End at once what is left. Takes NULL. */

@@ -78,6 +78,15 @@ on_expiring(struct link *l, const struct msg_status *m)
 	link_send_register(l);
 }
 
+/* Requests that were sent here are still answered here. */
+static void
+on_draining(struct link *l)
+{
+	log_event(log_of(l), LOG_INFO, "control_draining", "control", l->o.control->origin, NULL);
+	l->draining = true;
+	l->o.changed(l->o.ctx);
+}
+
 static void
 on_no_farewell(void *ctx)
 {
@@ -113,6 +122,8 @@ on_status(struct link *l, const struct msg_status *m)
 		on_attested(l, m);
 	else if (span_is(span_str(m->reason), "registration_expiring"))
 		on_expiring(l, m);
+	else if (span_is(span_str(m->reason), "draining"))
+		on_draining(l);
 	else
 		log_event(log_of(l), LOG_INFO, "status", "state", m->state, "reason", m->reason,
 		    "control", l->o.control->origin, "detail", m->detail[0] ? m->detail : NULL,

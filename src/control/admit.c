@@ -101,7 +101,7 @@ commit(struct attempt *a)
 	control_audit_row(a->c, &ch[n++].u.audit, "attested", a->id.app_name, a->id.agent_id,
 	    "attested", a->admission.tcb_status);
 	a->busy = true;
-	if (!store_submit(a->c->store, ch, n, committed, a, &e)) {
+	if (!control_submit(a->c, ch, n, committed, a, &e)) {
 		a->busy = false;
 		undo(a);
 		attempt_refuse(a, &e);

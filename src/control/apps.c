@@ -230,7 +230,7 @@ removed(void *ctx, const struct err *why)
 	struct store_change again = {.op = STORE_DELETE_APP};
 
 	memcpy(again.u.app.name, m->name, sizeof m->name);
-	if (!store_submit(c->store, &again, 1, NULL, NULL, &e))
+	if (!control_submit(c, &again, 1, NULL, NULL, &e))
 		log_failure(&c->env->log, LOG_ERROR, "remove_failed", &e, "app", m->name, NULL);
 	if (m->r)
 		api_answer(m->r, 204, NULL, NULL);
@@ -268,7 +268,7 @@ apps_delete(struct control *c, struct http_req *r, struct span app)
 	control_audit_row(
 	    c, &ch[1].u.audit, "removed", m->name, "", "admin_removed", "by an admin");
 	http_req_set_ops(r, &removal_ops, m);
-	if (!store_submit(c->store, ch, 2, removed, m, &e)) {
+	if (!control_submit(c, ch, 2, removed, m, &e)) {
 		http_req_set_ops(r, NULL, NULL);
 		api_refuse(r, &e, NULL, NULL);
 		free(m);

@@ -74,8 +74,8 @@ draining(void *ctx)
 {
 	struct tunnel *t = ctx;
 
-	log_event(&t->c->env->log, LOG_INFO, "agent_draining", "app", t->session.id.app_name, "agent",
-	    t->session.id.agent_id, NULL);
+	log_event(&t->c->env->log, LOG_INFO, "agent_draining", "app", t->session.id.app_name,
+	    "agent", t->session.id.agent_id, NULL);
 	if (t->replica)
 		registry_unroute(t->c->registry, t->replica);
 }
@@ -159,8 +159,8 @@ carriage_on_binary(struct tunnel *t, struct span bytes)
 	struct err e = {0};
 
 	if (t->carriage.h2)
-		(void)goes_on(t,
-		    h2_client_recv(t->carriage.h2, bytes, env_now_ms(t->c->env), &e), &e);
+		(void)goes_on(
+		    t, h2_client_recv(t->carriage.h2, bytes, env_now_ms(t->c->env), &e), &e);
 	else
 		(void)goes_on(t,
 		    err_set(&e, ERR_MALFORMED, REASON_PROTOCOL_ERROR,
@@ -177,8 +177,8 @@ carriage_on_h2_end(struct tunnel *t)
 	if (t->carriage.h2)
 		(void)goes_on(t, h2_client_end(t->carriage.h2, env_now_ms(t->c->env), &e), &e);
 	else
-		(void)goes_on(
-		    t, err_set(&e, ERR_MALFORMED, REASON_PROTOCOL_ERROR, "h2_end without a session"),
+		(void)goes_on(t,
+		    err_set(&e, ERR_MALFORMED, REASON_PROTOCOL_ERROR, "h2_end without a session"),
 		    &e);
 }
 

@@ -54,6 +54,25 @@ control_audit_row(const struct control *c, struct audit_row *row, const char *ev
 	copy(row->detail, sizeof row->detail, detail);
 }
 
+bool
+control_submit(struct control *c, const struct store_change *v, size_t n, store_done_fn *done,
+    void *ctx, struct err *e)
+{
+	if (!c->store)
+		return err_set(e, ERR_NOT_NOW, REASON_DRAINING, "the registry is closed");
+	return store_submit(c->store, v, n, done, ctx, e);
+}
+
+void
+control_close_store(struct control *c)
+{
+	struct store *st = c->store;
+
+	/* The last commits' callbacks run meanwhile, and may ask for more. */
+	c->store = NULL;
+	store_close(st);
+}
+
 void
 control_audit(struct control *c, const char *event, const char *app_name, const char *agent_id,
     const char *reason, const char *detail)
@@ -62,7 +81,7 @@ control_audit(struct control *c, const char *event, const char *app_name, const 
 	struct err e = {0};
 
 	control_audit_row(c, &change.u.audit, event, app_name, agent_id, reason, detail);
-	if (!store_submit(c->store, &change, 1, NULL, NULL, &e))
+	if (!control_submit(c, &change, 1, NULL, NULL, &e))
 		log_failure(&c->env->log, LOG_ERROR, "audit_failed", &e, "app", app_name, NULL);
 }
 

@@ -14,6 +14,7 @@
 #include "front/front.h"
 #include "net/http_server.h"
 #include "net/worker.h"
+#include "os/activation.h"
 #include "os/env.h"
 #include "release/release.h"
 
@@ -45,7 +46,8 @@ struct control {
 	struct collateral_client *collateral;
 	struct release_client *release;
 	struct wake *wake;
-	struct store *store;
+	struct store *store; /* NULL once the registry is closed */
+	struct activation sockets;
 	struct networks nets;
 	struct registry *registry;
 	struct registry_settings registry_set;
@@ -69,6 +71,7 @@ struct control {
 
 	struct net_timer sweep, grace;
 	uint64_t drain_until_ms;
+	bool handed_over; /* it listens at sockets that outlive it */
 	bool draining, cut, store_broken;
 };
 
@@ -82,6 +85,13 @@ bool control_may_log(struct control *c);
  * to the audit trail too; a stranger's word writes nothing to disk. */
 void control_refused(struct control *c, const struct attest_identity *id, const char *peer,
     const struct err *why, bool proven);
+
+/* As store_submit; refused with DRAINING once the registry is closed. */
+MUST_CHECK bool control_submit(struct control *c, const struct store_change *v, size_t n,
+    store_done_fn *done, void *ctx, struct err *e);
+
+/* Write what is queued, close the registry and release its lock. Idempotent. */
+void control_close_store(struct control *c);
 
 /* Fill an audit row. */
 void control_audit_row(const struct control *c, struct audit_row *row, const char *event,

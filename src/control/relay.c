@@ -29,7 +29,8 @@ pick(struct control *c, struct span app_name, const struct replica *avoid, struc
 	struct replica *replica = NULL;
 	struct tunnel *t;
 
-	if (c->draining) {
+	/* Who was let in before a successor took over is served. */
+	if (c->draining && !c->handed_over) {
 		(void)err_set(e, ERR_NOT_NOW, REASON_DRAINING, "stopping");
 		return NULL;
 	}

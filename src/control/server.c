@@ -3,6 +3,7 @@
 
 #include "control/api.h"
 #include "control/relay.h"
+#include "control/stop.h"
 #include "os/daemon.h"
 #include "os/file.h"
 #include "store/sqlite.h"
@@ -14,10 +15,9 @@
 #include <sys/resource.h>
 
 #define SWEEP_EVERY_MS 30000
-#define DRAIN_LOOK_MS  50
-/* For the last bytes of answers that were given. */
-#define FLUSH_MS    100
-#define ROOT_CA_MAX 65536
+#define ROOT_CA_MAX    65536
+/* A predecessor that was told to stop lets go of the registry at once, but may be told late. */
+#define LOCK_WAIT_MS 10000
 
 /* --- start --- */
 
@@ -122,6 +122,21 @@ load_pin(void *ctx, const struct pin_row *row, struct err *e)
 	return registry_load_pin(((struct control *)ctx)->registry, row, e);
 }
 
+/* The registry is one process's. With sockets that were handed over another may be on its way out:
+ * visitors wait in the meantime, and are not refused. */
+static bool
+open_store(struct control *c, struct err *e)
+{
+	uint64_t until = env_now_ms(c->env) + LOCK_WAIT_MS;
+
+	while (!store_sqlite_open(&c->store, c->set->db_path, wake_from_store, c->wake, e)) {
+		if (e->code != ERR_NOT_NOW || !c->handed_over || env_now_ms(c->env) >= until)
+			return false;
+		err_clear(e);
+	}
+	return true;
+}
+
 static bool
 open_registry(struct control *c, struct err *e)
 {
@@ -133,8 +148,7 @@ open_registry(struct control *c, struct err *e)
 	networks_default(&c->nets);
 	c->wake = wake_new(c->loop, on_wake, c, e);
 	return c->wake && registry_new(&c->registry, &c->registry_set, &c->nets, e)
-	       && store_sqlite_open(&c->store, c->set->db_path, wake_from_store, c->wake, e)
-	       && store_load(c->store, &to, e);
+	       && open_store(c, e) && store_load(c->store, &to, e);
 }
 
 static bool
@@ -182,12 +196,30 @@ on_front_gone(void *ctx)
 static const struct http_server_ops http_ops = {
     .on_request = api_on_request, .on_refused = api_on_refused, .on_close = on_http_gone};
 
+/* One of another name would be held open, with visitors waiting at it for ever. */
+static bool
+take_sockets(struct control *c, struct err *e)
+{
+	if (!activation_take(&c->sockets, e))
+		return false;
+	for (size_t i = 0; i < c->sockets.n; i++) {
+		const char *name = c->sockets.sockets[i].name;
+
+		if (strcmp(name, "control") != 0 && strcmp(name, "proxy") != 0)
+			return err_set(e, ERR_USAGE, REASON_LISTEN_FAILED,
+			    "socket handed over as %.60s: must be control or proxy", name);
+	}
+	c->handed_over = c->sockets.n > 0;
+	return true;
+}
+
 static bool
 open_http(struct control *c, struct err *e)
 {
 	uint32_t n = descriptors();
 	struct http_server_opts o = {.listen = {.address = c->set->control_bind,
 					 .port = c->set->control_port,
+					 .inherited = activation_claim(&c->sockets, "control"),
 					 /* The rest is for fetches, visitors and the database. */
 					 .max_streams = n - n / 32}};
 
@@ -217,6 +249,7 @@ open_front(struct control *c, struct err *e)
 	struct front_opts o = {.name = CONTROL_NAME,
 	    .bind = c->set->proxy_bind,
 	    .port = c->set->proxy_port,
+	    .inherited = activation_claim(&c->sockets, "proxy"),
 	    .rules = {c->set->proxy_domain, c->set->proxy_trusted},
 	    .timeout_ms = (uint64_t)c->set->proxy_timeout_sec * 1000,
 	    .token = c->set->proxy_token};
@@ -269,75 +302,11 @@ on_sweep(void *ctx)
 	}
 }
 
-/* --- stop --- */
-
-static void
-cut_tunnels(struct control *c)
-{
-	log_event(&c->env->log, LOG_WARN, "grace_over", NULL);
-	c->cut = true;
-	for (struct tunnel *t = c->tunnels; t; t = t->next) {
-		tunnel_event(t, SESSION_EV_DRAIN);
-		ws_conn_abort(t->ws, NULL);
-	}
-}
-
-static void
-on_flushed(void *ctx)
-{
-	struct control *c = ctx;
-
-	net_loop_stop(c->loop);
-}
-
-/* Requests go first, then their tunnels, then the listeners: until the end visitors and nginx are
- * told `draining` and not left before a closed door. */
-static void
-on_drain_look(void *ctx)
-{
-	struct control *c = ctx;
-	bool over = env_now_ms(c->env) >= c->drain_until_ms;
-
-	if (!over)
-		for (struct tunnel *t = c->tunnels; t; t = t->next)
-			if (carriage_in_flight(t) == 0)
-				tunnel_event(t, SESSION_EV_DRAIN);
-	if (over && c->tunnels && !c->cut)
-		cut_tunnels(c);
-	if (c->tunnels || (!over && c->front && !front_is_idle(c->front)))
-		return;
-	if (c->http)
-		http_server_drain(c->http);
-	if (c->front)
-		front_drain(c->front);
-	net_timer_start(c->loop, &c->grace, FLUSH_MS, on_flushed, c);
-}
-
-/* A second signal does not wait. */
-static void
-on_signal(struct net_loop *l, int signo, void *ctx)
-{
-	struct control *c = ctx;
-	uint64_t now = env_now_ms(c->env);
-
-	if (c->draining) {
-		c->drain_until_ms = now;
-		return;
-	}
-	c->draining = true;
-	c->drain_until_ms = now + (uint64_t)c->set->grace_sec * 1000;
-	log_event(&c->env->log, LOG_INFO, "stopping", "signal",
-	    signo == SIGINT ? "SIGINT" : "SIGTERM", NULL);
-	daemon_notify("STOPPING=1");
-	tunnels_drain(c);
-	net_timer_repeat(l, &c->grace, DRAIN_LOOK_MS, on_drain_look, c);
-}
-
 static bool
 open_signals(struct control *c, struct err *e)
 {
-	return net_loop_on_signal(c->loop, SIGTERM, on_signal, c, e)
-	       && net_loop_on_signal(c->loop, SIGINT, on_signal, c, e);
+	return net_loop_on_signal(c->loop, SIGTERM, stop_on_signal, c, e)
+	       && net_loop_on_signal(c->loop, SIGINT, stop_on_signal, c, e);
 }
 
 static void
@@ -375,45 +344,11 @@ announce(const struct control *c)
 		    NULL);
 }
 
-/* What calls back while it closes goes before what it calls. */
-static void
-tear_down(struct control *c)
-{
-	net_timer_stop(&c->grace);
-	net_timer_stop(&c->sweep);
-	front_close(c->front);
-	if (c->http)
-		http_server_close(c->http);
-	for (struct tunnel *t = c->tunnels; t; t = t->next)
-		ws_conn_abort(t->ws, NULL);
-	if (c->loop && (c->http || c->front)) {
-		net_timer_start(c->loop, &c->grace, 1000, on_flushed, c);
-		while (c->tunnels && net_timer_is_running(&c->grace))
-			net_loop_run(c->loop);
-		net_timer_stop(&c->grace);
-	}
-	/* Who outlived the wait must not come back to clients that are gone. */
-	for (struct tunnel *t = c->tunnels; t; t = t->next) {
-		attest_cancel(t->attempt);
-		t->attempt = NULL;
-	}
-	collateral_client_free(c->collateral);
-	release_client_free(c->release);
-	fetcher_close(c->fetcher);
-	/* The last commits; their calls find no tunnel any more. */
-	store_close(c->store);
-	c->store = NULL;
-	wake_close(c->wake);
-	net_loop_free(c->loop);
-	eedcap_context_free(c->dcap); /* no worker runs any more */
-	registry_free(c->registry);
-	gate_free(c->gate);
-	tls_ctx_free(c->tls);
-}
-
 static bool
 start(struct control *c, struct err *e)
 {
+	if (!take_sockets(c, e))
+		return false;
 	c->loop = net_loop_new(e);
 	if (!c->loop || !open_gate(c, e) || !open_verifier(c, e) || !open_signals(c, e)
 	    || !open_registry(c, e) || !open_clients(c, e) || !open_http(c, e)
@@ -446,7 +381,7 @@ server_run(const struct settings *set, struct env *env)
 		log_failure(&env->log, LOG_ERROR, "cannot_start", &e, "hint",
 		    e.shown[0] ? e.shown : reason_todo(e.reason), NULL);
 	}
-	tear_down(c);
+	stop_now(c);
 	if (rc == 0)
 		log_event(&env->log, LOG_INFO, "stopped", NULL);
 	free(c);

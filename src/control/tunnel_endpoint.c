@@ -270,13 +270,10 @@ tunnel_warn(struct tunnel *t)
 }
 
 void
-tunnels_drain(struct control *c)
+tunnels_warn_of_drain(struct control *c)
 {
 	struct err e = {.reason = REASON_DRAINING};
 
-	for (struct tunnel *t = c->tunnels; t; t = t->next) {
+	for (struct tunnel *t = c->tunnels; t; t = t->next)
 		tunnel_say(t, "warning", &e, 0);
-		if (carriage_in_flight(t) == 0)
-			tunnel_event(t, SESSION_EV_DRAIN);
-	}
 }

@@ -62,7 +62,8 @@ void tunnel_say(struct tunnel *t, const char *state, const struct err *e, int64_
 /* Send status warning registration_expiring. */
 void tunnel_warn(struct tunnel *t);
 
-/* Tell every tunnel that the control plane stops. */
-void tunnels_drain(struct control *c);
+/* Tell every agent that the control plane stops and a successor waits at its address: the agent may
+ * dial that one now. */
+void tunnels_warn_of_drain(struct control *c);
 
 #endif

@@ -90,7 +90,7 @@ front_open(struct net_loop *l, struct env *env, const struct front_opts *o,
     const struct front_ops *ops, void *ctx, struct err *e)
 {
 	struct http_server_opts so = {
-	    .listen = {.address = o->bind, .port = o->port},
+	    .listen = {.address = o->bind, .port = o->port, .inherited = o->inherited},
 	    .abort_on_eof = true,
 	};
 	struct front *f = calloc(1, sizeof *f);

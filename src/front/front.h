@@ -24,6 +24,7 @@ struct front_opts {
 	const char *name; /* this hop in Via and Proxy-Status: "ee-control", "ee-proxy" */
 	const char *bind; /* EE_PROXY_BIND */
 	uint16_t port; /* EE_PROXY_PORT; 0: the system chooses */
+	int inherited; /* a socket that listens, in place of both; 0: none */
 	struct choose_rules rules;
 	uint64_t timeout_ms; /* to the answer's head */
 	const char *token; /* EE_PROXY_TOKEN for front_forward; NULL: loopback callers only */

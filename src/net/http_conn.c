@@ -214,7 +214,8 @@ conn_next(struct http_conn *c)
 			break;
 		}
 	}
-	if (c->got_eof || (s->draining && c->in.n == 0)) {
+	/* Who was let in and has not asked yet may: he cannot know, and need not be turned away. */
+	if (c->got_eof || (s->draining && c->served && c->in.n == 0)) {
 		c->stopped = true;
 		stream_finish(c->stream);
 	}

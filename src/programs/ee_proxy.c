@@ -3,6 +3,7 @@
 #include "front/front.h"
 #include "front/upstream.h"
 #include "net/loop.h"
+#include "os/activation.h"
 #include "os/config.h"
 #include "os/daemon.h"
 
@@ -17,6 +18,7 @@ struct running {
 	struct upstream *upstream;
 	struct front *front;
 	struct env env;
+	struct activation sockets;
 	struct net_timer look;
 	uint64_t give_up_ms;
 	bool stopping;
@@ -82,6 +84,12 @@ start(struct running *p, const struct settings *s, struct err *e)
 	    .timeout_ms = (uint64_t)s->proxy_timeout_sec * 1000,
 	};
 
+	if (!activation_take(&p->sockets, e))
+		return false;
+	o.inherited = activation_claim(&p->sockets, "proxy");
+	if (p->sockets.n)
+		return err_set(e, ERR_USAGE, REASON_LISTEN_FAILED,
+		    "socket handed over as %.60s: must be proxy, once", p->sockets.sockets[0].name);
 	p->loop = net_loop_new(e);
 	if (!p->loop || !net_loop_on_signal(p->loop, SIGTERM, on_signal, p, e)
 	    || !net_loop_on_signal(p->loop, SIGINT, on_signal, p, e))
@@ -114,6 +122,7 @@ run(struct running *p, const struct settings *s)
 	}
 	net_loop_free(p->loop);
 	upstream_free(p->upstream);
+	activation_close(&p->sockets);
 	return ok ? 0 : 1;
 }
 

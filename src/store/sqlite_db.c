@@ -146,7 +146,8 @@ take(struct sqlite_db *d, struct err *e)
 	    "BEGIN EXCLUSIVE; COMMIT;",
 	    NULL, NULL, NULL);
 	if ((rc & 0xff) == SQLITE_BUSY)
-		return refused(d, "is open in another process", e);
+		return err_set(e, ERR_NOT_NOW, REASON_STORE_FAILED,
+		    "%.80s is open in another process", d->path);
 	if ((rc & 0xff) == SQLITE_NOTADB)
 		return refused(d, "is no SQLite database; it is left as it is", e);
 	if ((rc & 0xff) == SQLITE_CORRUPT)
