@@ -20,6 +20,7 @@ struct agent {
 	struct link *links[AGENT_CONTROLS_MAX];
 	/* To predecessors of those, which stop: one may still have requests of ours. */
 	struct link *retired[AGENT_CONTROLS_MAX];
+	struct budget_share shares[AGENT_CONTROLS_MAX]; /* a link and its predecessor have one */
 	unsigned providers[AGENT_CONTROLS_MAX]; /* made so far, which numbers them */
 	struct net_defer mind;
 	size_t n_links;
@@ -86,7 +87,7 @@ make_backend(struct agent *a, struct err *e)
 	struct backend_opts b = {.address = &a->c->backend,
 	    .host = s->backend_host,
 	    .timeout_ms = (uint64_t)s->backend_timeout_sec * 1000,
-	    .shares = 2 * a->c->n_controls}; /* each may have a predecessor */
+	    .shares = a->c->n_controls};
 	struct health_opts h = {.address = &a->c->backend,
 	    .host = s->backend_host,
 	    .path = s->health_path,
@@ -128,6 +129,7 @@ make_link(struct agent *a, size_t i, uint64_t dial_in_ms, struct err *e)
 	    .env = a->env,
 	    .tls = a->tls,
 	    .backend = &a->backend,
+	    .share = &a->shares[i],
 	    .health = a->health,
 	    .dial_in_ms = dial_in_ms,
 	    .changed = on_changed,
@@ -142,6 +144,7 @@ static MUST_CHECK bool
 make_links(struct agent *a, struct err *e)
 {
 	for (; a->n_links < a->c->n_controls; a->n_links++) {
+		budget_join(&a->backend.budget, &a->shares[a->n_links]);
 		a->links[a->n_links] = make_link(a, a->n_links, 0, e);
 		if (!a->links[a->n_links])
 			return false;

@@ -4,7 +4,7 @@
 
 /* Connections that are kept: enough that a busy backend is seldom dialled, and few enough that one
  * with a process a connection has some to spare. */
-#define KEPT_MAX 32
+#define KEPT_MAX 128
 
 bool
 backend_init(struct backend *b, struct net_loop *l, const struct backend_opts *o, struct err *e)

@@ -125,7 +125,7 @@ link_serve(struct link *l, unsigned version)
 	const struct settings *s = l->o.config->s;
 	struct serving_opts o = {.loop = l->o.loop,
 	    .backend = l->o.backend,
-	    .share = &l->share,
+	    .share = l->o.share,
 	    .version = version,
 	    .h2 = {.stream_window = (size_t)s->tunnel_stream_window,
 		.tunnel_window = (size_t)s->tunnel_window,
@@ -292,7 +292,6 @@ link_new(const struct link_opts *o, struct provider *provider, struct err *e)
 	    .provider = provider,
 	    .send = send_answer,
 	    .ctx = l};
-	budget_join(&o->backend->budget, &l->share);
 	reconnect_init(&l->reconnect);
 	net_timer_start(o->loop, &l->dial, o->dial_in_ms, dial, l);
 	return l;

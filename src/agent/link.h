@@ -18,6 +18,7 @@ struct link_opts {
 	struct env *env;
 	struct tls_ctx *tls; /* NULL where nothing is dialled over TLS */
 	struct backend *backend;
+	struct budget_share *share; /* of the backend's budget */
 	const struct health *health;
 	uint64_t dial_in_ms; /* the first dial; a successor's comes with jitter */
 	/* Called when link_is_attested, _is_draining or _is_over may say something else. The link must not be

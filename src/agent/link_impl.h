@@ -11,7 +11,6 @@
 
 struct link {
 	struct link_opts o;
-	struct budget_share share;
 	struct serving *serving; /* NULL before the admission */
 	struct answer answer;
 	struct reconnect reconnect;

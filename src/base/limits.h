@@ -16,8 +16,9 @@
 #define LIMIT_H2_STREAM_WINDOW (256u * 1024)
 /* The same, for all bodies of one tunnel together: 64 stalled streams. */
 #define LIMIT_H2_TUNNEL_WINDOW (16u * 1024 * 1024)
-/* Body bytes of one stream that wait for the tunnel: as much as one read of the loop gives. */
-#define LIMIT_H2_SEND_AHEAD (64u * 1024)
+/* Body bytes of one stream that wait for the tunnel: as much as one read of the loop gives, and a
+ * small answer besides, so that its sender need not be stopped. */
+#define LIMIT_H2_SEND_AHEAD (96u * 1024)
 /* Requests at once on one tunnel: a tenth of what the descriptors of a host allow. */
 #define LIMIT_H2_STREAMS 1000u
 /* Requests of one session: stream ids end at 2^31, and every request takes two. */

@@ -408,8 +408,8 @@ fills_messages(void **state)
 	b = pair_back(p, 0);
 	back_send(b, span_of(zeros, LIMIT_H2_SEND_AHEAD));
 	pair_flush(p);
-	/* Four full messages, and the rest with the window updates. */
-	assert_int_equal(p->down.messages, 5);
+	/* Six full messages, and the rest with the window updates. */
+	assert_int_equal(p->down.messages, 7);
 	assert_int_equal(p->down.largest, LIMIT_H2_MESSAGE);
 	bytes = buf_span(&p->down.bytes);
 	for (size_t at = 0; at < bytes.n;) {
