@@ -2,6 +2,7 @@
 
 #include "base/hex.h"
 #include "wire/problem.h"
+#include "wire/trace.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,6 +16,7 @@ struct visit {
 	char app[CHOOSE_APP_MAX];
 	char id[33]; /* ours: unique; what X-Request-Id says may be the visitor's */
 	char shown_id[129]; /* X-Request-Id */
+	uint8_t trace[TRACE_RANDOM];
 	size_t credit; /* of the request's body */
 	struct buf held; /* body that came beyond it */
 	bool body_over; /* the request was read whole */
@@ -260,6 +262,7 @@ visit_new(struct front *f, struct http_req *r, const char *app)
 	snprintf(v->app, sizeof v->app, "%s", app);
 	env_random(f->env, id, sizeof id);
 	hex_encode(span_of(id, sizeof id), v->id);
+	env_random(f->env, v->trace, sizeof v->trace);
 	buf_init(&v->held, NET_SCRATCH * 2);
 	f->visits++;
 	return v;
@@ -270,7 +273,8 @@ open_exchange(struct visit *v, const struct visit_start *s, struct err *e)
 {
 	const struct http_head *h = http_req_head(v->r);
 	struct headers_hop hop = {span_str(http_req_peer(v->r)), s->trusted,
-	    http_req_is_tls(v->r) ? "https" : "http", s->host, span_str(v->id), v->f->o.name};
+	    http_req_is_tls(v->r) ? "https" : "http", s->host, span_str(v->id), v->f->o.name,
+	    v->trace};
 	struct exchange_request rq = {.request_id = v->id,
 	    .method = http_req_method(v->r),
 	    .target = s->target,
