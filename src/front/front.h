@@ -26,6 +26,8 @@ struct front_opts {
 	uint16_t port; /* EE_PROXY_PORT; 0: the system chooses */
 	struct choose_rules rules;
 	uint64_t timeout_ms; /* to the answer's head */
+	const char *proxy_protocol_from; /* EE_PROXY_PROTOCOL_FROM; NULL: nobody */
+	bool access_log; /* EE_ACCESS_LOG */
 	const char *token; /* EE_PROXY_TOKEN for front_forward; NULL: loopback callers only */
 };
 

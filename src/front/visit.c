@@ -1,6 +1,7 @@
 #include "front/visit.h"
 
 #include "base/hex.h"
+#include "front/access_log.h"
 #include "wire/problem.h"
 #include "wire/trace.h"
 #include <stdio.h>
@@ -22,6 +23,7 @@ struct visit {
 	bool body_over; /* the request was read whole */
 	size_t owed; /* answer's bytes not granted anew while the visitor is slow */
 	bool answering;
+	bool refused; /* and so logged */
 };
 
 void
@@ -50,10 +52,9 @@ visit_refuse(
 		    span_str("Allow"), span_str("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")};
 	if (id && id[0])
 		fields[n++] = (struct http_field){span_str("X-Request-Id"), span_str(id)};
-	log_failure(&f->env->log, LOG_INFO, "proxy_refused", why, "app", app, "peer",
-	    http_req_peer(r), "request_id", id, NULL);
 	(void)http_respond_full(
 	    r, reason_http(why->reason), "application/json", fields, n, buf_span(&body));
+	access_log_refused(f, r, app, id, why);
 	buf_fini(&body);
 	buf_fini(&status);
 }
@@ -82,7 +83,7 @@ break_off(struct visit *v, const struct err *why)
 {
 	v->x = NULL;
 	if (!v->answering) {
-		v->answering = true;
+		v->answering = v->refused = true;
 		visit_refuse(v->f, v->r, v->app, v->shown_id, why);
 		return;
 	}
@@ -240,6 +241,8 @@ on_close(struct http_req *r, const struct err *why, void *ctx)
 
 	if (v->x)
 		exchange_reset(v->x);
+	if (!v->refused)
+		access_log_ended(f, r, v->app, v->shown_id, why);
 	buf_fini(&v->held);
 	free(v);
 	front_visit_ended(f);

@@ -14,8 +14,8 @@ takes_what_the_recommendation_takes(void **state)
 	    "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 	    "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-what-comes",
 	    "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-"};
-	static const char *const bad[] = {"", "00", GOOD "-", GOOD "0", GOOD "-extra", " " GOOD,
-	    "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+	static const char *const bad[] = {"", "00", (GOOD "-"), (GOOD "0"), (GOOD "-extra"),
+	    (" " GOOD), "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 	    "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
 	    "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01.what",
 	    "0g-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
