@@ -46,7 +46,7 @@ refuse(struct front *f, struct http_req *r, const char *app, const struct err *w
 		env_random(f->env, random, sizeof random);
 		hex_encode(span_of(random, sizeof random), id);
 	}
-	visit_refuse(f, r, app, id, why);
+	(void)visit_refuse(f, r, app, id, why);
 }
 
 static bool
@@ -244,7 +244,9 @@ front_forward(struct front *f, struct http_req *r, struct span app, struct span 
 	if (!host.p)
 		host = http_req_host(r);
 	buf_init(&target, LIMIT_HEAD);
-	if (!url_label_ok(app) || !span_cstr(app, name, sizeof name))
+	if (http_field_count(h->fields, h->n, FRONT_HOST_FIELD) > 1)
+		err_set(&e, ERR_MALFORMED, REASON_BAD_REQUEST, "more than one " FRONT_HOST_FIELD);
+	else if (!url_label_ok(app) || !span_cstr(app, name, sizeof name))
 		err_set(&e, ERR_NOTFOUND, REASON_UNKNOWN_APP, "no app name");
 	else if (may_forward(f, r, &e) && host_parse(&parsed, host, &e)
 		 && forward_target(r, rest, &target, &e)) {

@@ -549,6 +549,12 @@ serves_ee_proxy(void **state)
 	has(got, "403 Forbidden");
 	got = ask(&w, http_server_port(w.api), span_str(FORWARD "X-EE-Host: myapp.x\r\n" END));
 	has(got, "403 Forbidden");
+	has(got, "Proxy-Status: ee-test; error=http_request_denied; details=\"forbidden\"");
+	/* A visitor's beside the proxy's: nobody can say which is which. */
+	got = ask(&w, http_server_port(w.api),
+	    span_str(FORWARD "X-EE-Proxy-Token: secret\r\nX-EE-Host: evil.x\r\n"
+			     "X-EE-Host: myapp.x\r\n" END));
+	has(got, "400 Bad Request");
 	teardown(&w);
 	setup(&w, NULL, NULL);
 	got = ask(&w, http_server_port(w.api), span_str(FORWARD "X-EE-Host: myapp.x\r\n" END));

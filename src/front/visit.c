@@ -26,7 +26,7 @@ struct visit {
 	bool refused; /* and so logged */
 };
 
-void
+bool
 visit_refuse(
     struct front *f, struct http_req *r, const char *app, const char *id, const struct err *why)
 {
@@ -35,6 +35,7 @@ visit_refuse(
 	char retry[16];
 	unsigned retry_after = problem_retry_after(why);
 	size_t n = 0;
+	bool sent;
 
 	buf_init(&body, 4096);
 	buf_init(&status, 512);
@@ -52,11 +53,13 @@ visit_refuse(
 		    span_str("Allow"), span_str("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")};
 	if (id && id[0])
 		fields[n++] = (struct http_field){span_str("X-Request-Id"), span_str(id)};
-	(void)http_respond_full(
+	sent = http_respond_full(
 	    r, reason_http(why->reason), "application/json", fields, n, buf_span(&body));
-	access_log_refused(f, r, app, id, why);
+	if (sent)
+		access_log_refused(f, r, app, id, why);
 	buf_fini(&body);
 	buf_fini(&status);
+	return sent;
 }
 
 /* -- the answer -- */
@@ -83,8 +86,8 @@ break_off(struct visit *v, const struct err *why)
 {
 	v->x = NULL;
 	if (!v->answering) {
-		v->answering = v->refused = true;
-		visit_refuse(v->f, v->r, v->app, v->shown_id, why);
+		v->answering = true;
+		v->refused = visit_refuse(v->f, v->r, v->app, v->shown_id, why);
 		return;
 	}
 	log_failure(&v->f->env->log, LOG_WARN, "proxy_cut", why, "app", v->app, "request_id",
@@ -310,13 +313,13 @@ visit_begin(struct front *f, struct http_req *r, const struct visit_start *s)
 
 	if (!v) {
 		err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "visit");
-		visit_refuse(f, r, s->app, NULL, &e);
+		(void)visit_refuse(f, r, s->app, NULL, &e);
 		return;
 	}
 	if (!open_exchange(v, s, &e)) {
 		v->answering = true;
 		/* Without an interest in the body: who waits for 100 sees the refusal first. */
-		visit_refuse(f, r, v->app, v->shown_id, &e);
+		(void)visit_refuse(f, r, v->app, v->shown_id, &e);
 		free(v);
 		front_visit_ended(f);
 		return;
