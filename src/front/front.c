@@ -213,6 +213,14 @@ may_forward(const struct front *f, const struct http_req *r, struct err *e)
 	return err_set(e, ERR_POLICY, REASON_FORBIDDEN, "not from ee-proxy on this machine");
 }
 
+/* A caller that passed its visitor's field on, too, would leave it to chance whose counts. */
+static bool
+one_host(const struct http_head *h, struct err *e)
+{
+	return http_field_count(h->fields, h->n, FRONT_HOST_FIELD) < 2
+	       || err_set(e, ERR_MALFORMED, REASON_BAD_REQUEST, "more than one " FRONT_HOST_FIELD);
+}
+
 /* Put the target together: what stands behind /v1/forward/{app}, and the query. */
 static bool
 forward_target(const struct http_req *r, struct span rest, struct buf *out, struct err *e)
@@ -244,11 +252,9 @@ front_forward(struct front *f, struct http_req *r, struct span app, struct span 
 	if (!host.p)
 		host = http_req_host(r);
 	buf_init(&target, LIMIT_HEAD);
-	if (http_field_count(h->fields, h->n, FRONT_HOST_FIELD) > 1)
-		err_set(&e, ERR_MALFORMED, REASON_BAD_REQUEST, "more than one " FRONT_HOST_FIELD);
-	else if (!url_label_ok(app) || !span_cstr(app, name, sizeof name))
+	if (!url_label_ok(app) || !span_cstr(app, name, sizeof name))
 		err_set(&e, ERR_NOTFOUND, REASON_UNKNOWN_APP, "no app name");
-	else if (may_forward(f, r, &e) && host_parse(&parsed, host, &e)
+	else if (may_forward(f, r, &e) && one_host(h, &e) && host_parse(&parsed, host, &e)
 		 && forward_target(r, rest, &target, &e)) {
 		/* The caller proved to be our own proxy, so what it says of its peer counts. */
 		visit_begin(f, r, &(struct visit_start){name, buf_span(&target), host, true});
