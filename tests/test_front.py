@@ -190,3 +190,19 @@ def test_the_access_log_can_be_off(world):
     assert control.raw("myapp.x")[0] == 200 and control.raw("other.x")[0] == 404
     control.wait_log("event=proxy_refused reason=unknown_app")
     assert "event=request " not in control.log()
+
+
+def test_an_answer_whose_tunnel_ends_is_a_cut(world):
+    control = world.control()
+    agent = world.agent(control)
+    control.wait_allowed()
+    with socket.create_connection(("127.0.0.1", control.proxy_port), 20) as s:
+        s.sendall(get("X-Request-Id: half-1", path="/bytes/80000000"))
+        assert s.recv(65536).startswith(b"HTTP/1.1 200")
+        agent.kill()
+        with contextlib.suppress(ConnectionResetError):
+            while s.recv(65536):
+                pass
+    line = line_of(control, "request_id=half-1 ")
+    assert " path=/bytes/80000000 status=200 reason=tunnel_lost " in line and " cut=true" in line, line
+    assert 0 < int(re.search(r"bytes_out=(\d+)", line)[1]) < 80000000

@@ -311,7 +311,8 @@ headers_is_trailer(struct span name)
 	    "content-disposition", "content-encoding", "content-range", "content-type"};
 
 	return !IS_ONE_OF(name, never) && !headers_is_hop(name, NULL, 0) && !is_ours(name)
-	       && !is_forwarding(name) && !span_iis(name, "x-request-id");
+	       && !is_forwarding(name) && !span_iis(name, "x-request-id")
+	       && !span_iis(name, "traceparent") && !span_iis(name, "tracestate");
 }
 
 bool

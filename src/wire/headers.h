@@ -69,7 +69,7 @@ bool headers_is_hop(struct span name, const struct http_field *f, size_t n);
 
 /* Say whether a field may stand behind a body and go on from there (RFC 9110 section 6.5.1): none
  * that frames, routes, authenticates or modifies a message or says how to read its content, no
- * hop-by-hop field, no X-EE-* and no forwarding field. Who merges trailers into the head must not
+ * hop-by-hop field, no X-EE-*, no forwarding field and none of a trace. Who merges trailers into the head must not
  * be made to believe what it would not have believed there. */
 bool headers_is_trailer(struct span name);
 

@@ -166,6 +166,20 @@ joins_what_trusted_peers_sent(void **state)
 #define MADE  "00-30313233343536373839616263646567-6768696a6b6c6d6f-01"
 
 static void
+keeps_ours_out_of_trailers(void **state)
+{
+	static const char *const never[] = {"X-Request-Id", "TraceParent", "tracestate",
+	    "X-Forwarded-For", "X_Forwarded_For", "Forwarded", "X-EE-App", "Via", "TE"};
+
+	(void)state;
+	for (size_t i = 0; i < N(never); i++)
+		if (headers_is_trailer(span_str(never[i])))
+			fail_msg("%s passes", never[i]);
+	assert_true(headers_is_trailer(span_str("Server-Timing")));
+	assert_true(headers_is_trailer(span_str("grpc-status")));
+}
+
+static void
 keeps_or_begins_traces(void **state)
 {
 	static const struct http_field good[] = {
@@ -250,6 +264,7 @@ main(void)
 	    cmocka_unit_test(believes_trusted_peers_only),
 	    cmocka_unit_test(joins_what_trusted_peers_sent),
 	    cmocka_unit_test(keeps_or_begins_traces),
+	    cmocka_unit_test(keeps_ours_out_of_trailers),
 	    cmocka_unit_test(cleans_responses),
 	    cmocka_unit_test(lists_stay_within_bounds),
 	};
