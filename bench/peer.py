@@ -91,8 +91,7 @@ class Setup:
         class Port:
             port = static
         self.backend = static
-        # Both would write a line a request to a disk.
-        self.control = w.control(EE_LOG_LEVEL="warn")
+        self.control = w.control(EE_LOG_LEVEL="warn", EE_ACCESS_LOG="off")  # as nginx beside it
         self.agent = w.agent(self.control, backend=Port, EE_LOG_LEVEL="warn")
         self.control.wait_allowed()
         body = harness.http("GET", self.control.url + "/v1/resolve/myapp")[2].decode()

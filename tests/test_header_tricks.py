@@ -96,7 +96,8 @@ def test_forwarding_fields_of_a_trusted_peer_go_on(there):
         "X-Forwarded-Host: name.example", "Forwarded: for=10.9.9.9", "Via: 1.1 edge", "X-EE-Attested: yes"))
     assert a.status == 200
     m = mine[0]
-    assert m.get(b"x-forwarded-for") == [b"10.9.9.9, 10.8.8.8, 127.0.0.1"] and m.get(b"forwarded") == [b"for=10.9.9.9"]
+    assert m.get(b"x-forwarded-for") == [b"10.9.9.9, 10.8.8.8, 127.0.0.1"] and m.get(b"forwarded") == [
+        b"for=10.9.9.9, for=127.0.0.1;host=myapp.apps.test;proto=http"]
     assert m.get(b"x-forwarded-proto") == [b"https"] and m.get(b"x-forwarded-host") == [b"name.example"]
     assert m.get(b"via") == [b"1.1 edge, 1.1 ee-control"] and not m.get(b"x-ee-attested")
 

@@ -14,7 +14,7 @@ DOORS = ("api", "front", "ee-proxy")
 PARSE_STATUS = (400, 408, 414, 417, 431, 501, 505)
 HOP = {b"connection", b"proxy-connection", b"keep-alive", b"te", b"transfer-encoding", b"trailer", b"upgrade",
        b"proxy-authenticate", b"proxy-authorization", b"proxy-authentication-info", b"http2-settings"}
-OURS = {b"host", b"content-length", b"expect", b"x-request-id", b"via", b"forwarded", b"x-real-ip"}
+OURS = {b"host", b"content-length", b"expect", b"x-request-id", b"via", b"forwarded", b"x-real-ip", b"traceparent", b"tracestate"}
 EVIL = b"GET /evil HTTP/1.1\r\nHost: myapp.x\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 numbers = itertools.count()

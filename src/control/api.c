@@ -56,14 +56,29 @@ add_retry(struct http_field *f, char text[static 16], const struct err *e)
 	return 1;
 }
 
+/* Name this hop (RFC 9209), where a client asked for an app and may take the answer for the app's. */
+static size_t
+add_proxy_status(struct http_req *r, struct http_field *f, struct buf *text, const struct err *e)
+{
+	struct span path = http_req_path(r);
+
+	if (!span_starts(path, "/v1/proxy/") && !span_starts(path, "/v1/forward/"))
+		return 0;
+	proxy_status_write(text, CONTROL_NAME, e);
+	f[0] = (struct http_field){span_str("Proxy-Status"), buf_span(text)};
+	return buf_ok(text);
+}
+
 void
 api_refuse(struct http_req *r, const struct err *e, const char *allow, const char *challenge)
 {
-	struct http_field f[3];
+	struct http_field f[4];
 	char retry[16];
 	size_t n = add_retry(f, retry, e);
-	struct buf b;
+	struct buf b, status;
 
+	buf_init(&status, 1024);
+	n += add_proxy_status(r, f + n, &status, e);
 	if (allow)
 		f[n++] = (struct http_field){span_str("Allow"), span_str(allow)};
 	if (challenge)
@@ -72,6 +87,7 @@ api_refuse(struct http_req *r, const struct err *e, const char *allow, const cha
 	problem_write(&b, e, span_of(NULL, 0));
 	answer_with(r, reason_http(e->reason), PROBLEM_CONTENT_TYPE, API_CSP, f, n, &b);
 	buf_fini(&b);
+	buf_fini(&status);
 }
 
 void

@@ -1,6 +1,7 @@
 #include "base/hex.h"
 #include "control/api.h"
 #include "control/relay.h"
+#include "wire/trace.h"
 #include "wire/url.h"
 
 #include <stdlib.h>
@@ -190,14 +191,15 @@ read_payload(struct call *call, struct payload *p, struct span text, struct err 
 }
 
 static void
-make_fields(struct call *call, struct payload *p, const char *request_id)
+make_fields(struct call *call, struct payload *p, const char *request_id, const uint8_t *trace)
 {
 	struct http_field f[LIMIT_HEAD_FIELDS];
 	struct headers_hop hop = {.peer = span_str(http_req_peer(call->r)),
 	    .proto = http_req_is_tls(call->r) ? "https" : "http",
 	    .host = fields_get(&p->given, "Host"),
 	    .request_id = span_str(request_id),
-	    .via = CONTROL_NAME};
+	    .via = CONTROL_NAME,
+	    .trace = trace};
 
 	if (!hop.host.n)
 		hop.host = span_str(call->app);
@@ -210,14 +212,14 @@ static bool
 send(struct call *call, struct payload *p, struct span text, struct err *e)
 {
 	struct exchange_request rq;
-	uint8_t random[16];
-	char id[2 * sizeof random + 1];
+	uint8_t random[16 + TRACE_RANDOM];
+	char id[2 * 16 + 1];
 
 	if (!read_payload(call, p, text, e))
 		return false;
 	env_random(call->c->env, random, sizeof random);
-	hex_encode(span_of(random, sizeof random), id);
-	make_fields(call, p, id);
+	hex_encode(span_of(random, 16), id);
+	make_fields(call, p, id, random + 16);
 	if (!fields_ok(&p->sent))
 		return bad(e, "headers are too many or too large");
 	rq = (struct exchange_request){.request_id = id,

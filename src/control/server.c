@@ -252,6 +252,8 @@ open_front(struct control *c, struct err *e)
 	    .inherited = activation_claim(&c->sockets, "proxy"),
 	    .rules = {c->set->proxy_domain, c->set->proxy_trusted},
 	    .timeout_ms = (uint64_t)c->set->proxy_timeout_sec * 1000,
+	    .proxy_protocol_from = c->set->proxy_protocol_from,
+	    .access_log = strcmp(c->set->access_log, "on") == 0,
 	    .token = c->set->proxy_token};
 
 	c->front = front_open(c->loop, c->env, &o, &front_ops, c, e);

@@ -1,6 +1,8 @@
 #include "front/visit.h"
 
+#include "base/hex.h"
 #include "base/ip.h"
+#include "front/access_log.h"
 #include "wire/url.h"
 #include <stdlib.h>
 
@@ -30,6 +32,23 @@ front_visit_ended(struct front *f)
 	free_when_idle(f);
 }
 
+/* Refuse a request before its visit begins, under an id by which the log is searched. */
+static void
+refuse(struct front *f, struct http_req *r, const char *app, const struct err *why)
+{
+	const struct http_head *h = http_req_head(r);
+	struct span given = http_head_get(h, "x-request-id");
+	uint8_t random[16];
+	char id[129];
+
+	if (http_field_count(h->fields, h->n, "x-request-id") != 1 || !headers_request_id_ok(given)
+	    || !span_cstr(given, id, sizeof id)) {
+		env_random(f->env, random, sizeof random);
+		hex_encode(span_of(random, sizeof random), id);
+	}
+	(void)visit_refuse(f, r, app, id, why);
+}
+
 static bool
 method_ok(struct front *f, struct http_req *r)
 {
@@ -40,7 +59,7 @@ method_ok(struct front *f, struct http_req *r)
 		return true;
 	err_set(
 	    &e, ERR_UNSUPPORTED, REASON_METHOD_NOT_ALLOWED, "%.*s", (int)m.n, (const char *)m.p);
-	visit_refuse(f, r, NULL, NULL, &e);
+	refuse(f, r, NULL, &e);
 	return false;
 }
 
@@ -62,15 +81,24 @@ on_request(struct http_server *s, struct http_req *r, void *ctx)
 		visit_begin(f, r, &(struct visit_start){app, http_req_target(r), host, trusted});
 		return;
 	}
-	visit_refuse(f, r, NULL, NULL, &e);
+	refuse(f, r, NULL, &e);
 }
 
 static void
 on_refused(struct http_server *s, const char *peer, const struct err *why, void *ctx)
 {
-	struct front *f = ctx;
+	access_log_unread(ctx, peer, why);
+}
 
-	log_failure(&f->env->log, LOG_DEBUG, "request_refused", why, "peer", peer, NULL);
+static void
+on_newcomer_refused(struct http_server *s, const char *peer, const struct err *why, void *ctx)
+{
+	struct front *f = ctx;
+	/* The others are a balancer's looks at whether the port is open. */
+	bool ours = why->reason == REASON_BAD_PROXY_HEADER;
+
+	log_failure(&f->env->log, ours ? LOG_WARN : LOG_DEBUG, "connection_refused", why, "peer",
+	    peer, NULL);
 }
 
 static void
@@ -83,15 +111,22 @@ on_server_close(struct http_server *s, void *ctx)
 	free_when_idle(f);
 }
 
-static const struct http_server_ops server_ops = {on_request, on_refused, on_server_close};
+static const struct http_server_ops server_ops = {.on_request = on_request,
+    .on_refused = on_refused,
+    .on_newcomer_refused = on_newcomer_refused,
+    .on_close = on_server_close};
 
 struct front *
 front_open(struct net_loop *l, struct env *env, const struct front_opts *o,
     const struct front_ops *ops, void *ctx, struct err *e)
 {
 	struct http_server_opts so = {
-	    .listen = {.address = o->bind, .port = o->port, .inherited = o->inherited},
+	    .listen = {.address = o->bind,
+		.port = o->port,
+		.inherited = o->inherited,
+		.proxy_protocol_from = o->proxy_protocol_from},
 	    .abort_on_eof = true,
+	    .proxy_name = o->name,
 	};
 	struct front *f = calloc(1, sizeof *f);
 
@@ -179,6 +214,14 @@ may_forward(const struct front *f, const struct http_req *r, struct err *e)
 	return err_set(e, ERR_POLICY, REASON_FORBIDDEN, "not from ee-proxy on this machine");
 }
 
+/* A caller that passed its visitor's field on, too, would leave it to chance whose counts. */
+static bool
+one_host(const struct http_head *h, struct err *e)
+{
+	return http_field_count(h->fields, h->n, FRONT_HOST_FIELD) < 2
+	       || err_set(e, ERR_MALFORMED, REASON_BAD_REQUEST, "more than one " FRONT_HOST_FIELD);
+}
+
 /* Put the target together: what stands behind /v1/forward/{app}, and the query. */
 static bool
 forward_target(const struct http_req *r, struct span rest, struct buf *out, struct err *e)
@@ -200,7 +243,7 @@ front_forward(struct front *f, struct http_req *r, struct span app, struct span 
 {
 	const struct http_head *h = http_req_head(r);
 	struct span host = http_head_get(h, FRONT_HOST_FIELD);
-	char name[CHOOSE_APP_MAX];
+	char name[CHOOSE_APP_MAX] = "";
 	struct err e = {0};
 	struct host parsed;
 	struct buf target;
@@ -212,13 +255,13 @@ front_forward(struct front *f, struct http_req *r, struct span app, struct span 
 	buf_init(&target, LIMIT_HEAD);
 	if (!url_label_ok(app) || !span_cstr(app, name, sizeof name))
 		err_set(&e, ERR_NOTFOUND, REASON_UNKNOWN_APP, "no app name");
-	else if (may_forward(f, r, &e) && host_parse(&parsed, host, &e)
+	else if (may_forward(f, r, &e) && one_host(h, &e) && host_parse(&parsed, host, &e)
 		 && forward_target(r, rest, &target, &e)) {
 		/* The caller proved to be our own proxy, so what it says of its peer counts. */
 		visit_begin(f, r, &(struct visit_start){name, buf_span(&target), host, true});
 		buf_fini(&target);
 		return;
 	}
-	visit_refuse(f, r, NULL, NULL, &e);
+	refuse(f, r, name[0] ? name : NULL, &e);
 	buf_fini(&target);
 }

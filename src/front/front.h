@@ -27,6 +27,8 @@ struct front_opts {
 	int inherited; /* a socket that listens, in place of both; 0: none */
 	struct choose_rules rules;
 	uint64_t timeout_ms; /* to the answer's head */
+	const char *proxy_protocol_from; /* EE_PROXY_PROTOCOL_FROM; NULL: nobody */
+	bool access_log; /* EE_ACCESS_LOG */
 	const char *token; /* EE_PROXY_TOKEN for front_forward; NULL: loopback callers only */
 };
 

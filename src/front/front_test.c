@@ -24,14 +24,24 @@ struct world {
 	struct span ask;
 	size_t asked;
 	bool timed_out;
+	struct buf lines; /* of the log */
 };
 
 static void
-no_line(void *ctx, enum log_level level, struct span line)
+keep_line(void *ctx, enum log_level level, struct span line)
+{
+	struct world *w = ctx;
+
+	(void)level;
+	buf_add(&w->lines, line);
+	buf_add_str(&w->lines, "\n");
+}
+
+static int64_t
+any_time(void *ctx)
 {
 	(void)ctx;
-	(void)level;
-	(void)line;
+	return 0;
 }
 
 /* The agent: answers by the path. */
@@ -211,13 +221,17 @@ setup(struct world *w, const char *trusted, const char *token)
 	    .bind = "127.0.0.1",
 	    .rules = {NULL, trusted},
 	    .timeout_ms = 200,
+	    .access_log = true,
 	    .token = token};
 	struct http_server_opts ao = {.listen = {.address = "127.0.0.1"}};
 	struct err e = {0};
 
 	memset(w, 0, sizeof *w);
-	env_init(&w->env, LOG_ERROR);
-	w->env.log.write = no_line;
+	env_init(&w->env, LOG_INFO);
+	w->env.log.write = keep_line;
+	w->env.log.wall_ms = any_time;
+	w->env.log.ctx = w;
+	buf_init(&w->lines, 1000000);
 	buf_init(&w->sent, LIMIT_TEXT_ATTESTED);
 	buf_init(&w->got, 20000000);
 	w->l = net_loop_new(&e);
@@ -260,6 +274,7 @@ teardown(struct world *w)
 	v1_free(w->v1, &gone);
 	buf_fini(&w->sent);
 	buf_fini(&w->got);
+	buf_fini(&w->lines);
 }
 
 static void
@@ -354,10 +369,112 @@ refuses_by_name(void **state)
 		has(got, "{\"allowed\":false,\"reason\":");
 		has(got, cases[i].reason);
 		has(got, "Proxy-Status: ee-test; error=");
+		has(got, "X-Request-Id: ");
 		lacks(got, "100 Continue");
 	}
-	has(ask(&w, front_port(w.front), span_str("GET / HTTP/1.1\nHost: myapp.x\n\n")),
-	    "400 Bad Request");
+	/* What the server under the front refuses by itself names the front, too. */
+	static const struct {
+		const char *text, *status;
+	} unread[] = {
+	    {"GET / HTTP/1.1\nHost: myapp.x\n\n", "400 Bad Request"},
+	    {"POST / HTTP/1.1\r\nHost: myapp.x\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n",
+		"400 Bad Request"},
+	    {"GET / HTTP/1.1\r\nHost: myapp.x\r\nTransfer-Encoding: gzip\r\n\r\n", "HTTP/1.1 "},
+	};
+	for (size_t i = 0; i < sizeof unread / sizeof *unread; i++) {
+		const char *got = ask(&w, front_port(w.front), span_str(unread[i].text));
+
+		has(got, unread[i].status);
+		has(got, "\r\nProxy-Status: ee-test; error=http_request_error; details=\"");
+	}
+	teardown(&w);
+}
+
+/* The log since the last call. */
+static const char *
+lines(struct world *w)
+{
+	static char text[8192];
+
+	assert_true(w->lines.n < sizeof text);
+	memcpy(text, buf_cstr(&w->lines), w->lines.n);
+	text[w->lines.n] = 0;
+	buf_clear(&w->lines);
+	return text;
+}
+
+static void
+logs_requests(void **state)
+{
+	struct world w;
+	const char *line;
+	struct buf text;
+
+	(void)state;
+	setup(&w, NULL, "secret");
+	(void)ask(&w, front_port(w.front),
+	    span_str("POST /a?key=hidden HTTP/1.1\r\nHost: myapp.x\r\nX-Request-Id: r-1\r\n"
+		     "Cookie: hidden\r\nContent-Length: 6\r\n" END "hidden"));
+	line = lines(&w);
+	has(line, "event=request request_id=r-1 app=myapp peer=127.0.0.1 method=POST path=/a "
+		  "status=200 bytes_in=6 bytes_out=");
+	has(line, " first_byte_ms=");
+	has(line, " cut=false\n");
+	lacks(line, "hidden");
+	lacks(line, "reason=");
+	assert_null(strstr(strstr(line, "event=request") + 1, "event=request"));
+	/* Refused: by name, by what came of it, by the head, by the body. */
+	(void)ask(&w, front_port(w.front), span_str("GET /?a HTTP/1.1\r\nHost: other.x\r\n" END));
+	has(lines(&w),
+	    " app=other peer=127.0.0.1 method=GET path=/ status=404 reason=unknown_app ");
+	(void)ask(&w, front_port(w.front), span_str("GET /b HTTP/1.1\r\nHost: 127.0.0.1\r\n" END));
+	line = lines(&w);
+	has(line, "event=request request_id=");
+	has(line, " peer=127.0.0.1 method=GET path=/b status=421 reason=misdirected_request ");
+	(void)ask(
+	    &w, front_port(w.front), span_str("GET /error HTTP/1.1\r\nHost: myapp.x\r\n" END));
+	line = lines(&w);
+	has(line, " status=502 reason=backend_unreachable ");
+	has(line, " cut=false");
+	assert_null(strstr(strstr(line, "event=request") + 1, "event=request"));
+	(void)ask(&w, front_port(w.front), span_str("GET /?hidden HTTP/1.1\nHost: myapp.x\n\n"));
+	line = lines(&w);
+	has(line, "event=request peer=127.0.0.1 status=400 reason=bad_request cut=false");
+	lacks(line, "hidden");
+	(void)ask(&w, front_port(w.front),
+	    span_str(
+		"POST /c HTTP/1.1\r\nHost: myapp.x\r\nTransfer-Encoding: chunked\r\n\r\nz\r\n"));
+	/* The client is gone before the server has heard of it: one more. */
+	(void)ask(&w, front_port(w.front), span_str("GET /\n\n"));
+	line = lines(&w);
+	has(line, " app=myapp peer=127.0.0.1 method=POST path=/c status=400 reason=bad_request ");
+	has(line, " cut=false");
+	assert_null(strstr(strstr(line, "path=/c") + 1, "path=/c"));
+	(void)ask(&w, http_server_port(w.api),
+	    span_str(
+		"GET /v1/forward/myapp/ HTTP/1.1\r\nHost: a\r\nX-EE-Proxy-Token: hidden\r\n" END));
+	line = lines(&w);
+	has(line, " app=myapp peer=127.0.0.1 method=GET path=/v1/forward/myapp/ status=403 "
+		  "reason=forbidden ");
+	lacks(line, "hidden");
+	/* As long as they come, a line is not cut. */
+	buf_init(&text, 65536);
+	buf_add_str(&text, "AVERYLONGMETHOD /");
+	for (int i = 0; i < 4000; i++)
+		buf_add_str(&text, "\"");
+	buf_add_str(&text, " HTTP/1.1\r\nX-Request-Id: ");
+	for (int i = 0; i < 128; i++)
+		buf_add_str(&text, "r");
+	buf_add_str(&text, "\r\nHost: o");
+	for (int i = 0; i < 62; i++)
+		buf_add_str(&text, "t");
+	buf_add_str(&text, ".x\r\n" END);
+	(void)ask(&w, front_port(w.front), buf_span(&text));
+	line = lines(&w);
+	has(line, " status=404 reason=unknown_app ");
+	has(line, " cut=false detail=test\n");
+	assert_true(strlen(line) < 1100);
+	buf_fini(&text);
 	teardown(&w);
 }
 
@@ -432,6 +549,12 @@ serves_ee_proxy(void **state)
 	has(got, "403 Forbidden");
 	got = ask(&w, http_server_port(w.api), span_str(FORWARD "X-EE-Host: myapp.x\r\n" END));
 	has(got, "403 Forbidden");
+	has(got, "Proxy-Status: ee-test; error=http_request_denied; details=\"forbidden\"");
+	/* A visitor's beside the proxy's: nobody can say which is which. */
+	got = ask(&w, http_server_port(w.api),
+	    span_str(FORWARD "X-EE-Proxy-Token: secret\r\nX-EE-Host: evil.x\r\n"
+			     "X-EE-Host: myapp.x\r\n" END));
+	has(got, "400 Bad Request");
 	teardown(&w);
 	setup(&w, NULL, NULL);
 	got = ask(&w, http_server_port(w.api), span_str(FORWARD "X-EE-Host: myapp.x\r\n" END));
@@ -518,6 +641,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(forwards_requests),
 	    cmocka_unit_test(refuses_by_name),
+	    cmocka_unit_test(logs_requests),
 	    cmocka_unit_test(cuts_bodies_above_the_ceiling),
 	    cmocka_unit_test(believes_trusted_peers),
 	    cmocka_unit_test(serves_ee_proxy),

@@ -1,7 +1,9 @@
 #include "front/visit.h"
 
 #include "base/hex.h"
+#include "front/access_log.h"
 #include "wire/problem.h"
+#include "wire/trace.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,14 +17,16 @@ struct visit {
 	char app[CHOOSE_APP_MAX];
 	char id[33]; /* ours: unique; what X-Request-Id says may be the visitor's */
 	char shown_id[129]; /* X-Request-Id */
+	uint8_t trace[TRACE_RANDOM];
 	size_t credit; /* of the request's body */
 	struct buf held; /* body that came beyond it */
 	bool body_over; /* the request was read whole */
 	size_t owed; /* answer's bytes not granted anew while the visitor is slow */
 	bool answering;
+	bool refused; /* and so logged */
 };
 
-void
+bool
 visit_refuse(
     struct front *f, struct http_req *r, const char *app, const char *id, const struct err *why)
 {
@@ -31,6 +35,7 @@ visit_refuse(
 	char retry[16];
 	unsigned retry_after = problem_retry_after(why);
 	size_t n = 0;
+	bool sent;
 
 	buf_init(&body, 4096);
 	buf_init(&status, 512);
@@ -48,12 +53,13 @@ visit_refuse(
 		    span_str("Allow"), span_str("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")};
 	if (id && id[0])
 		fields[n++] = (struct http_field){span_str("X-Request-Id"), span_str(id)};
-	log_failure(&f->env->log, LOG_INFO, "proxy_refused", why, "app", app, "peer",
-	    http_req_peer(r), "request_id", id, NULL);
-	(void)http_respond_full(
+	sent = http_respond_full(
 	    r, reason_http(why->reason), "application/json", fields, n, buf_span(&body));
+	if (sent)
+		access_log_refused(f, r, app, id, why);
 	buf_fini(&body);
 	buf_fini(&status);
+	return sent;
 }
 
 /* -- the answer -- */
@@ -81,7 +87,7 @@ break_off(struct visit *v, const struct err *why)
 	v->x = NULL;
 	if (!v->answering) {
 		v->answering = true;
-		visit_refuse(v->f, v->r, v->app, v->shown_id, why);
+		v->refused = visit_refuse(v->f, v->r, v->app, v->shown_id, why);
 		return;
 	}
 	log_failure(&v->f->env->log, LOG_WARN, "proxy_cut", why, "app", v->app, "request_id",
@@ -238,6 +244,8 @@ on_close(struct http_req *r, const struct err *why, void *ctx)
 
 	if (v->x)
 		exchange_reset(v->x);
+	if (!v->refused)
+		access_log_ended(f, r, v->app, v->shown_id, why);
 	buf_fini(&v->held);
 	free(v);
 	front_visit_ended(f);
@@ -260,6 +268,7 @@ visit_new(struct front *f, struct http_req *r, const char *app)
 	snprintf(v->app, sizeof v->app, "%s", app);
 	env_random(f->env, id, sizeof id);
 	hex_encode(span_of(id, sizeof id), v->id);
+	env_random(f->env, v->trace, sizeof v->trace);
 	buf_init(&v->held, NET_SCRATCH * 2);
 	f->visits++;
 	return v;
@@ -270,7 +279,8 @@ open_exchange(struct visit *v, const struct visit_start *s, struct err *e)
 {
 	const struct http_head *h = http_req_head(v->r);
 	struct headers_hop hop = {span_str(http_req_peer(v->r)), s->trusted,
-	    http_req_is_tls(v->r) ? "https" : "http", s->host, span_str(v->id), v->f->o.name};
+	    http_req_is_tls(v->r) ? "https" : "http", s->host, span_str(v->id), v->f->o.name,
+	    v->trace};
 	struct exchange_request rq = {.request_id = v->id,
 	    .method = http_req_method(v->r),
 	    .target = s->target,
@@ -303,13 +313,13 @@ visit_begin(struct front *f, struct http_req *r, const struct visit_start *s)
 
 	if (!v) {
 		err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "visit");
-		visit_refuse(f, r, s->app, NULL, &e);
+		(void)visit_refuse(f, r, s->app, NULL, &e);
 		return;
 	}
 	if (!open_exchange(v, s, &e)) {
 		v->answering = true;
 		/* Without an interest in the body: who waits for 100 sees the refusal first. */
-		visit_refuse(f, r, v->app, v->shown_id, &e);
+		(void)visit_refuse(f, r, v->app, v->shown_id, &e);
 		free(v);
 		front_visit_ended(f);
 		return;

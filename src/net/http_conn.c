@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "net/http_impl.h"
+#include "wire/problem.h"
 
 /* What a connection may send ahead of the request that is being handled. */
 #define AHEAD_MAX LIMIT_HEAD
@@ -61,26 +62,45 @@ conn_set_timer(struct http_conn *c, uint64_t ms)
 	net_timer_start(c->server->loop, &c->timer, ms, on_conn_timer, c);
 }
 
+/* Tell the owner: by the request's on_close, where somebody waits for that. */
+static void
+tell_refused(struct http_conn *c, int status, const struct err *why)
+{
+	struct http_server *s = c->server;
+	struct http_req *r = c->req;
+
+	if (r && r->ops && r->ops->on_close && !r->collect) {
+		http_req_note_answer(r, status);
+		r->stats.refused = true;
+		r->refused = why->reason;
+	} else if (s->ops->on_refused) {
+		s->ops->on_refused(s, c->peer, why, s->ctx);
+	}
+}
+
 void
 http_conn_refuse(struct http_conn *c, const struct err *why)
 {
-	struct http_server *s = c->server;
+	const char *token = reason_token(why->reason);
 	int status = reason_http(why->reason);
-	char text[512];
-	int n;
+	struct buf b;
 
 	if (c->stopped)
 		return;
 	c->stopped = true;
-	if (s->ops->on_refused)
-		s->ops->on_refused(s, c->peer, why, s->ctx);
-	n = snprintf(text, sizeof text,
-	    "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n"
-	    "Connection: close\r\n\r\n%s\n",
-	    status, http_status_phrase(status), strlen(reason_token(why->reason)) + 1,
-	    reason_token(why->reason));
-	if (n > 0 && (size_t)n < sizeof text)
-		stream_write(c->stream, span_of(text, (size_t)n));
+	tell_refused(c, status, why);
+	buf_init(&b, 1024);
+	http1_write_status_line(&b, status);
+	buf_printf(&b, "Content-Type: text/plain\r\nContent-Length: %zu\r\n", strlen(token) + 1);
+	if (c->server->proxy_name) {
+		buf_add_str(&b, "Proxy-Status: ");
+		proxy_status_write(&b, c->server->proxy_name, why);
+		buf_add_str(&b, "\r\n");
+	}
+	buf_printf(&b, "Connection: close\r\n\r\n%s\n", token);
+	if (buf_ok(&b))
+		stream_write(c->stream, buf_span(&b));
+	buf_fini(&b);
 	stream_finish(c->stream);
 }
 
@@ -169,6 +189,7 @@ conn_begin(struct http_conn *c, const struct http_head *h, size_t used)
 	r->conn = c;
 	r->head = *h;
 	r->left = -1;
+	r->stats.began_ms = net_loop_now_ms(c->server->loop);
 	buf_init(&r->gathered, 0);
 	http1_body_init(&r->body, h->framing, h->length);
 	http1_body_heed(&r->body, h);
@@ -359,7 +380,9 @@ on_close(struct stream *stream, const struct err *why, void *ctx)
 
 	c->stopped = true;
 	if (c->req) {
-		if (why->code != ERR_NONE)
+		if (c->req->stats.refused)
+			err_set(&e, ERR_MALFORMED, c->req->refused, "the request's body");
+		else if (why->code != ERR_NONE)
 			e = *why;
 		else if (!c->req->answer_done)
 			err_set(&e, ERR_IO, REASON_PEER_LOST, "the connection closed");

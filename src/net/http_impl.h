@@ -15,6 +15,7 @@ struct http_server {
 	struct http_conn *conns;
 	uint64_t head_ms, idle_ms, body_ms;
 	char *name;
+	const char *proxy_name;
 	int64_t date_s; /* of `date` */
 	char date[32];
 	bool abort_on_eof, leave_expect, draining;
@@ -37,6 +38,8 @@ struct http_req {
 	bool answered, chunked, no_body; /* head queued; how its body goes */
 	bool answer_done, keep;
 	bool piped; /* upgraded: bytes, both ways */
+	struct http_req_stats stats;
+	enum reason refused; /* where stats.refused */
 };
 
 struct http_conn {
@@ -76,6 +79,9 @@ bool http_req_wants(const struct http_req *r);
 
 /* Tell of the end of the body where it is due. */
 void http_req_tell_end(struct http_req *r);
+
+/* Note that the answer's head is queued. */
+void http_req_note_answer(struct http_req *r, int status);
 
 /* Call the last callbacks and free. why NULL: in good order. */
 void http_req_finish(struct http_req *r, const struct err *why);

@@ -76,6 +76,19 @@ http_req_trailers(const struct http_req *r)
 	return r->body_done ? r->body.trailers : NULL;
 }
 
+const struct http_req_stats *
+http_req_stats(const struct http_req *r)
+{
+	return &r->stats;
+}
+
+void
+http_req_note_answer(struct http_req *r, int status)
+{
+	r->stats.status = status;
+	r->stats.answered_ms = net_loop_now_ms(r->conn->server->loop);
+}
+
 bool
 http_req_is_answered(const struct http_req *r)
 {
@@ -168,6 +181,7 @@ collect_too_big(struct http_req *r)
 static void
 deliver(struct http_req *r, struct span piece)
 {
+	r->stats.bytes_in += piece.n;
 	if (r->answer_done && !r->piped) {
 		r->dropped += piece.n;
 		return;

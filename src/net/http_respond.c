@@ -113,6 +113,8 @@ http_respond_head(
 	http1_write_end(&b);
 	ok = buf_ok(&b) && stream_write(r->conn->stream, buf_span(&b));
 	r->answered = ok;
+	if (ok)
+		http_req_note_answer(r, status);
 	buf_fini(&b);
 	return ok;
 }
@@ -133,6 +135,7 @@ http_respond_body(struct http_req *r, struct span piece)
 			return false;
 		r->left -= (int64_t)piece.n;
 	}
+	r->stats.bytes_out += piece.n;
 	if (!r->chunked)
 		return stream_write(st, piece);
 	n = snprintf(size, sizeof size, "%zx" CRLF, piece.n);

@@ -39,7 +39,9 @@ on_newcomer_refused(struct listener *l, const char *peer, const struct err *why,
 {
 	struct http_server *s = ctx;
 
-	if (s->ops->on_refused)
+	if (s->ops->on_newcomer_refused)
+		s->ops->on_newcomer_refused(s, peer, why, s->ctx);
+	else if (s->ops->on_refused)
 		s->ops->on_refused(s, peer, why, s->ctx);
 }
 
@@ -65,6 +67,7 @@ http_server_open(struct net_loop *l, const struct http_server_opts *o,
 	s->body_ms = o->body_timeout_ms ? o->body_timeout_ms : BODY_MS;
 	s->abort_on_eof = o->abort_on_eof;
 	s->leave_expect = o->leave_expect;
+	s->proxy_name = o->proxy_name;
 	s->listener = listener_open(l, &o->listen, &listener_ops, s, e);
 	if (s->listener)
 		return s;

@@ -25,14 +25,22 @@ struct http_server_opts {
 	 * (proxies, RFC 9110 section 10.1.1); else it is answered when the body is wanted. */
 	bool leave_expect;
 	const char *server_name; /* `Server` field; NULL: none */
+	/* Name in the Proxy-Status field (RFC 9209) of answers that the server gives by itself; NULL:
+	 * no such field. Must outlive the server. */
+	const char *proxy_name;
 };
 
 struct http_server_ops {
 	/* A head came. Answer, or set callbacks with http_req_set_ops and answer later. */
 	void (*on_request)(struct http_server *s, struct http_req *r, void *ctx);
 	/* Called when a request was refused before on_request, or a connection before its first (for
-	 * log and counters). May be NULL. */
+	 * log and counters); also for one refused later, by its body, that nobody's ops hear of.
+	 * May be NULL. */
 	void (*on_refused)(
+	    struct http_server *s, const char *peer, const struct err *why, void *ctx);
+	/* Called for a connection refused before it could ask (no PROXY protocol header, ...); nothing
+	 * was answered. NULL: on_refused is. */
+	void (*on_newcomer_refused)(
 	    struct http_server *s, const char *peer, const struct err *why, void *ctx);
 	/* The end, after http_server_close and its last connection. May be NULL. */
 	void (*on_close)(struct http_server *s, void *ctx);
@@ -66,6 +74,14 @@ bool http_req_is_tls(const struct http_req *r);
 /* Say whether a body follows (Content-Length above 0, or chunked). */
 bool http_req_has_body(const struct http_req *r);
 struct http_server *http_req_server(const struct http_req *r);
+/* What a request has come to so far, for its line in a log. */
+struct http_req_stats {
+	int status; /* of the answer; 0: none yet */
+	uint64_t bytes_in, bytes_out; /* of the bodies, or of an upgrade's two sides */
+	uint64_t began_ms, answered_ms; /* the loop's time: head came, answer's head queued */
+	bool refused; /* for its body's sake, by the server itself */
+};
+const struct http_req_stats *http_req_stats(const struct http_req *r);
 /* What came behind the body (http1.h says what passes), from on_end on; NULL where nothing did. */
 const struct fields *http_req_trailers(const struct http_req *r);
 
@@ -77,7 +93,8 @@ struct http_req_ops {
 	/* The answer's queue was full and is not any more. May be NULL. */
 	void (*on_drain)(struct http_req *r, void *ctx);
 	/* The end, exactly once, if ops were set: why->code is ERR_NONE when the answer was queued
-	 * whole; else the peer left, timed out, or the request was aborted. */
+	 * whole; else the peer left, timed out, or the request was aborted or refused by its body
+	 * (the server has answered it then). */
 	void (*on_close)(struct http_req *r, const struct err *why, void *ctx);
 };
 

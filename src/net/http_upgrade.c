@@ -110,6 +110,7 @@ http_upgrade_raw(struct http_req *r, const struct http_field *fields, size_t n, 
 	if (!ok)
 		return false;
 	r->answered = r->piped = true;
+	http_req_note_answer(r, 101);
 	r->keep = r->body_done = r->end_told = false;
 	r->left = -1;
 	http1_body_fini(&r->body);

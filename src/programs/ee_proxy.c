@@ -82,6 +82,8 @@ start(struct running *p, const struct settings *s, struct err *e)
 	    .port = s->proxy_port,
 	    .rules = {s->proxy_domain, s->proxy_trusted},
 	    .timeout_ms = (uint64_t)s->proxy_timeout_sec * 1000,
+	    .proxy_protocol_from = s->proxy_protocol_from,
+	    .access_log = strcmp(s->access_log, "on") == 0,
 	};
 
 	if (!activation_take(&p->sockets, e))

@@ -1,4 +1,7 @@
 #include "wire/headers.h"
+
+#include "wire/forwarded.h"
+#include "wire/trace.h"
 #include <stdio.h>
 
 /* tchar (RFC 9110 section 5.6.2). */
@@ -308,7 +311,8 @@ headers_is_trailer(struct span name)
 	    "content-disposition", "content-encoding", "content-range", "content-type"};
 
 	return !IS_ONE_OF(name, never) && !headers_is_hop(name, NULL, 0) && !is_ours(name)
-	       && !is_forwarding(name) && !span_iis(name, "x-request-id");
+	       && !is_forwarding(name) && !span_iis(name, "x-request-id")
+	       && !span_iis(name, "traceparent") && !span_iis(name, "tracestate");
 }
 
 bool
@@ -358,34 +362,94 @@ set_via(struct fields *out, const char *via)
 	append_element(out, "Via", span_str(v));
 }
 
-void
-headers_forward_request(
-    struct fields *out, const struct http_field *f, size_t n, const struct headers_hop *hop)
+/* Forwarded from a trusted peer goes on with an element of ours; a broken one ends here. It is not
+ * begun: who reads it in place of X-Forwarded-* put a proxy in front that writes it. */
+static void
+set_forwarded(struct fields *out, const struct headers_hop *hop)
 {
-	const struct http_field *id = http_field_find(f, n, "x-request-id");
+	struct buf b;
 
-	fields_add(out, span_str("Host"), hop->host);
-	for (size_t i = 0; i < n; i++) {
-		struct span name = f[i].name;
+	buf_init(&b, LIMIT_HEAD);
+	for (size_t i = 0; i < out->n; i++) {
+		struct http_field f = fields_at(out, i);
 
-		if (headers_is_hop(name, f, n) || is_ours(name) || span_iis(name, "host")
-		    || span_iis(name, "content-length") || span_iis(name, "expect")
-		    || span_iis(name, "x-request-id"))
+		if (!span_iis(f.name, "forwarded") || !f.value.n)
 			continue;
-		if (is_forwarding(name) && !hop->trusted)
-			continue;
-		fields_add(out, name, f[i].value);
+		buf_add(&b, f.value);
+		buf_add_str(&b, ", ");
 	}
+	/* Judged as the one list that several lines are (RFC 9110 section 5.3). */
+	if (b.n && forwarded_ok(span_first(buf_span(&b), b.n - 2))) {
+		forwarded_write(&b, hop->peer, hop->host, hop->proto);
+		fields_set(out, "Forwarded", buf_span(&b));
+	} else {
+		fields_drop(out, "Forwarded");
+	}
+	out->failed = out->failed || !buf_ok(&b);
+	buf_fini(&b);
+}
+
+static void
+set_forwarding(struct fields *out, const struct headers_hop *hop)
+{
 	append_element(out, "X-Forwarded-For", hop->peer);
 	if (!fields_get(out, "x-forwarded-proto").p)
 		fields_add_str(out, "X-Forwarded-Proto", hop->proto);
 	if (!fields_get(out, "x-forwarded-host").p)
 		fields_add(out, span_str("X-Forwarded-Host"), hop->host);
+	if (fields_get(out, "forwarded").p)
+		set_forwarded(out, hop);
+}
+
+/* Say whether the request belongs to a trace: one traceparent, and that valid. */
+static bool
+is_traced(const struct http_field *f, size_t n)
+{
+	const struct http_field *parent = http_field_find(f, n, "traceparent");
+
+	return parent && http_field_count(f, n, "traceparent") == 1
+	       && trace_parent_ok(parent->value);
+}
+
+/* Say whether a request's field goes on as it came. */
+static bool
+goes_on(struct span name, const struct headers_hop *hop, bool traced)
+{
+	if (is_ours(name) || span_iis(name, "host") || span_iis(name, "content-length")
+	    || span_iis(name, "expect") || span_iis(name, "x-request-id"))
+		return false;
+	/* X_Forwarded_For would be read for the field that a trusted peer wrote, but a visitor may
+	 * have sent it through that peer. */
+	if (is_forwarding(name))
+		return hop->trusted && !memchr(name.p, '_', name.n);
+	return traced || (!span_iis(name, "traceparent") && !span_iis(name, "tracestate"));
+}
+
+void
+headers_forward_request(
+    struct fields *out, const struct http_field *f, size_t n, const struct headers_hop *hop)
+{
+	const struct http_field *id = http_field_find(f, n, "x-request-id");
+	bool traced = is_traced(f, n);
+
+	fields_add(out, span_str("Host"), hop->host);
+	for (size_t i = 0; i < n; i++)
+		if (!headers_is_hop(f[i].name, f, n) && goes_on(f[i].name, hop, traced))
+			fields_add(out, f[i].name, f[i].value);
+	set_forwarding(out, hop);
 	set_via(out, hop->via);
 	fields_add(out, span_str("X-Request-Id"),
 	    id && http_field_count(f, n, "x-request-id") == 1 && headers_request_id_ok(id->value)
 		? id->value
 		: hop->request_id);
+	/* Connection may have named it. */
+	if (hop->trace && !fields_get(out, "traceparent").p) {
+		char parent[TRACE_PARENT_MAX];
+
+		trace_parent_write(hop->trace, parent);
+		fields_drop(out, "tracestate");
+		fields_add_str(out, "traceparent", parent);
+	}
 }
 
 void

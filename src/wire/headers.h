@@ -69,7 +69,7 @@ bool headers_is_hop(struct span name, const struct http_field *f, size_t n);
 
 /* Say whether a field may stand behind a body and go on from there (RFC 9110 section 6.5.1): none
  * that frames, routes, authenticates or modifies a message or says how to read its content, no
- * hop-by-hop field, no X-EE-* and no forwarding field. Who merges trailers into the head must not
+ * hop-by-hop field, no X-EE-*, no forwarding field and none of a trace. Who merges trailers into the head must not
  * be made to believe what it would not have believed there. */
 bool headers_is_trailer(struct span name);
 
@@ -81,11 +81,16 @@ struct headers_hop {
 	struct span host; /* the request's Host */
 	struct span request_id; /* made by the caller; used where the peer sent no usable one */
 	const char *via; /* this hop's pseudonym */
+	/* TRACE_RANDOM random bytes, for a trace that begins here; NULL: none begins. */
+	const uint8_t *trace;
 };
 
 /* Copy a request's fields as they go on: no hop-by-hop field, none that Connection names, no
- * Content-Length, no Expect, no X-EE-*, forwarding fields only from a trusted peer; Host kept;
- * X-Forwarded-For, -Proto, -Host, Via and X-Request-Id set. Ask fields_ok afterwards. */
+ * Content-Length, no Expect, no X-EE-*, forwarding fields only from a trusted peer and only in
+ * their own spelling; Host kept; X-Forwarded-For, -Proto, -Host, Via and X-Request-Id set.
+ * Forwarded is written on only where a trusted peer sent a valid one. traceparent and tracestate
+ * pass where the former is valid; else it is made and the latter dropped. Ask fields_ok
+ * afterwards. */
 void headers_forward_request(
     struct fields *out, const struct http_field *f, size_t n, const struct headers_hop *hop);
 

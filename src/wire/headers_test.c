@@ -34,7 +34,7 @@ static struct headers_hop
 hop(bool trusted)
 {
 	return (struct headers_hop){span_str("192.0.2.1"), trusted, "http", span_str("a.example"),
-	    span_str("made-1"), "ee-control"};
+	    span_str("made-1"), "ee-control", (const uint8_t *)"0123456789abcdefghijklmn"};
 }
 
 static void
@@ -47,8 +47,7 @@ cleans_requests(void **state)
 	    F("x-ee-proxy-token", "t"), F("X-Forwarded-For", "10.0.0.9"),
 	    F("Forwarded", "for=10.0.0.9"), F("X-Real-IP", "10.0.0.9"),
 	    F("X_Forwarded_For", "10.0.0.9"), F("x_ee-app", "b"), F("Proxy-Authorization", "x"),
-	    F("Accept", "a"), F("Accept", "b"), F("X-Request-Id", "id-7"), F("Via", "1.0 old"),
-	    F("Traceparent", "00-1")};
+	    F("Accept", "a"), F("Accept", "b"), F("X-Request-Id", "id-7"), F("Via", "1.0 old")};
 	struct headers_hop h = hop(false);
 	struct fields out;
 
@@ -67,7 +66,6 @@ cleans_requests(void **state)
 	assert_true(span_is(fields_get(&out, "x-forwarded-proto"), "http"));
 	assert_true(span_is(fields_get(&out, "via"), "1.0 old, 1.1 ee-control"));
 	assert_true(span_is(fields_get(&out, "x-request-id"), "id-7"));
-	assert_true(span_is(fields_get(&out, "traceparent"), "00-1"));
 	assert_true(span_is(fields_at(&out, 0).name, "Host"));
 	fields_fini(&out);
 }
@@ -108,6 +106,113 @@ believes_trusted_peers_only(void **state)
 	assert_true(span_is(fields_get(&out, "x-forwarded-proto"), "https"));
 	assert_true(span_is(fields_get(&out, "x-forwarded-host"), "b.example"));
 	assert_true(span_is(fields_get(&out, "x-request-id"), "made-1"));
+	fields_fini(&out);
+}
+
+/* Forward, and say what of one field went on; NULL: nothing. */
+static const char *
+forwarded(const struct http_field *in, size_t n, bool trusted, const char *name)
+{
+	static char text[512];
+	struct headers_hop h = hop(trusted);
+	struct fields out;
+	struct span v;
+	bool there;
+
+	fields_init(&out);
+	headers_forward_request(&out, in, n, &h);
+	assert_true(fields_ok(&out));
+	v = fields_get(&out, name);
+	there = v.p != NULL;
+	assert_true(span_cstr(v, text, sizeof text) || !v.n);
+	if (!v.n)
+		text[0] = 0;
+	fields_fini(&out);
+	return there ? text : NULL;
+}
+
+static void
+joins_what_trusted_peers_sent(void **state)
+{
+	static const struct http_field in[] = {F("X-Forwarded-For", "10.0.0.8"),
+	    F("x-forwarded-for", "10.0.0.9"), F("X-Forwarded-For", ""),
+	    F("X_Forwarded_For", "6.6.6.6"), F("X-Forwarded_For", "6.6.6.6"),
+	    F("X_Real_IP", "6.6.6.6"), F("X-Real-IP", "10.0.0.9"), F("X-Forwarded-Port", "443"),
+	    F("Forwarded", "for=10.0.0.8"), F("forwarded", "for=\"10.0.0.9\";proto=https")};
+	static const struct http_field open_quote[] = {
+	    F("Forwarded", "for=10.0.0.8"), F("Forwarded", "for=\"10.0.0.9")};
+	static const struct http_field one_of_two[] = {F("X-Forwarded-For", "10.0.0.8")};
+
+	(void)state;
+	assert_string_equal(
+	    forwarded(in, N(in), true, "x-forwarded-for"), "10.0.0.8, 10.0.0.9, 192.0.2.1");
+	assert_string_equal(forwarded(in, N(in), true, "forwarded"),
+	    "for=10.0.0.8, for=\"10.0.0.9\";proto=https, for=192.0.2.1;host=a.example;proto=http");
+	assert_string_equal(forwarded(in, N(in), true, "x-real-ip"), "10.0.0.9");
+	assert_string_equal(forwarded(in, N(in), true, "x-forwarded-port"), "443");
+	assert_null(forwarded(in, N(in), true, "x_forwarded_for"));
+	assert_null(forwarded(in, N(in), true, "x-forwarded_for"));
+	assert_null(forwarded(in, N(in), true, "x_real_ip"));
+	assert_string_equal(forwarded(in, N(in), false, "x-forwarded-for"), "192.0.2.1");
+	assert_null(forwarded(in, N(in), false, "forwarded"));
+	assert_null(forwarded(in, N(in), false, "x-real-ip"));
+	assert_null(forwarded(in, N(in), false, "x-forwarded-port"));
+	/* Behind an open quote nobody would read what we add. */
+	assert_null(forwarded(open_quote, N(open_quote), true, "forwarded"));
+	assert_null(forwarded(one_of_two, N(one_of_two), true, "forwarded"));
+}
+
+#define TRACE "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00"
+#define MADE  "00-30313233343536373839616263646567-6768696a6b6c6d6f-01"
+
+static void
+keeps_ours_out_of_trailers(void **state)
+{
+	static const char *const never[] = {"X-Request-Id", "TraceParent", "tracestate",
+	    "X-Forwarded-For", "X_Forwarded_For", "Forwarded", "X-EE-App", "Via", "TE"};
+
+	(void)state;
+	for (size_t i = 0; i < N(never); i++)
+		if (headers_is_trailer(span_str(never[i])))
+			fail_msg("%s passes", never[i]);
+	assert_true(headers_is_trailer(span_str("Server-Timing")));
+	assert_true(headers_is_trailer(span_str("grpc-status")));
+}
+
+static void
+keeps_or_begins_traces(void **state)
+{
+	static const struct http_field good[] = {
+	    F("TraceParent", TRACE), F("Tracestate", "a=1"), F("tracestate", "b=2")};
+	static const struct http_field bad[] = {
+	    F("traceparent", TRACE "-x"), F("Tracestate", "a=1")};
+	static const struct http_field two[] = {
+	    F("traceparent", TRACE), F("traceparent", TRACE), F("Tracestate", "a=1")};
+	static const struct http_field none[] = {F("Tracestate", "a=1")};
+	static const struct http_field named[] = {
+	    F("traceparent", TRACE), F("Connection", "traceparent"), F("Tracestate", "a=1")};
+	struct headers_hop h = hop(false);
+	struct fields out;
+
+	(void)state;
+	for (int trusted = 0; trusted < 2; trusted++) {
+		assert_string_equal(forwarded(good, N(good), trusted, "traceparent"), TRACE);
+		assert_string_equal(forwarded(good, N(good), trusted, "tracestate"), "a=1");
+		assert_string_equal(forwarded(bad, N(bad), trusted, "traceparent"), MADE);
+		assert_null(forwarded(bad, N(bad), trusted, "tracestate"));
+		assert_string_equal(forwarded(two, N(two), trusted, "traceparent"), MADE);
+		assert_null(forwarded(two, N(two), trusted, "tracestate"));
+		assert_string_equal(forwarded(none, N(none), trusted, "traceparent"), MADE);
+		assert_null(forwarded(none, N(none), trusted, "tracestate"));
+		assert_string_equal(forwarded(named, N(named), trusted, "traceparent"), MADE);
+		assert_null(forwarded(named, N(named), trusted, "tracestate"));
+	}
+	h.trace = NULL;
+	fields_init(&out);
+	headers_forward_request(&out, bad, N(bad), &h);
+	assert_true(fields_ok(&out));
+	assert_null(fields_get(&out, "traceparent").p);
+	assert_null(fields_get(&out, "tracestate").p);
 	fields_fini(&out);
 }
 
@@ -157,6 +262,9 @@ main(void)
 	    cmocka_unit_test(cleans_requests),
 	    cmocka_unit_test(knows_what_ends_at_a_hop),
 	    cmocka_unit_test(believes_trusted_peers_only),
+	    cmocka_unit_test(joins_what_trusted_peers_sent),
+	    cmocka_unit_test(keeps_or_begins_traces),
+	    cmocka_unit_test(keeps_ours_out_of_trailers),
 	    cmocka_unit_test(cleans_responses),
 	    cmocka_unit_test(lists_stay_within_bounds),
 	};

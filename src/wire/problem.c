@@ -50,8 +50,9 @@ proxy_status_write(struct buf *out, const char *name, const struct err *e)
 {
 	const char *type = reason_proxy_status(e->reason);
 
+	/* The general ones of section 2.3, for a reason that seldom meets a visitor. */
 	if (!type[0])
-		return;
+		type = reason_http(e->reason) < 500 ? "http_request_error" : "proxy_internal_error";
 	/* RFC 9209 section 2: details is an sf-string; our tokens need no escaping, but an argument
 	 * might, so it is left out. */
 	buf_printf(out, "%s; error=%s; details=\"%s\"", name, type,

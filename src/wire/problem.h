@@ -16,8 +16,7 @@ void problem_write(struct buf *out, const struct err *e, struct span request_id)
 /* Append {"allowed":false,"reason":"…"} with cause and detail where there are any. */
 void refusal_write(struct buf *out, const struct err *e);
 
-/* Append the value of Proxy-Status for an answer that the proxy `name` makes itself. Nothing where
- * the reason has no type. */
+/* Append the value of Proxy-Status for an answer that the proxy `name` makes itself. */
 void proxy_status_write(struct buf *out, const char *name, const struct err *e);
 
 /* Seconds for Retry-After where the reason is one that passes by itself, else 0. */

@@ -28,7 +28,7 @@ NO_TRAILERS = set(b"""
     age date expires location retry-after vary warning allow
     content-encoding content-type content-range content-disposition trailer
     connection keep-alive proxy-connection upgrade http2-settings
-    forwarded x-real-ip x-request-id""".split())
+    forwarded x-real-ip x-request-id traceparent tracestate""".split())
 
 
 class Bad(Exception):
