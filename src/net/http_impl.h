@@ -37,6 +37,7 @@ struct http_req {
 	bool answered, chunked, no_body; /* head queued; how its body goes */
 	bool answer_done, keep;
 	bool piped; /* upgraded: bytes, both ways */
+	bool abort_on_eof, leave_expect; /* as the server's options, or set for this one */
 };
 
 struct http_conn {
