@@ -1,6 +1,7 @@
 #include "front/visit.h"
 
 #include "base/hex.h"
+#include "front/answer_head.h"
 #include "wire/problem.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,22 +68,6 @@ visit_refuse(
 
 /* -- the answer -- */
 
-static bool
-read_length(struct span v, int64_t *out)
-{
-	int64_t n = 0;
-
-	if (!v.n || v.n > 18)
-		return false;
-	for (size_t i = 0; i < v.n; i++) {
-		if (v.p[i] < '0' || v.p[i] > '9')
-			return false;
-		n = n * 10 + (v.p[i] - '0');
-	}
-	*out = n;
-	return true;
-}
-
 /* No byte more of this answer: before its head a refusal, after it a cut that shows. */
 static void
 break_off(struct visit *v, const struct err *why)
@@ -98,74 +83,20 @@ break_off(struct visit *v, const struct err *why)
 	http_req_abort(v->r, why);
 }
 
-/* The carrier has cleaned the fields; this hop adds its own. Everything stays where it is: `via`
- * is used where other hops have named themselves, `own` holds ours. */
-static size_t
-gather(const struct visit *v, const struct fields *in, struct buf *via, struct span own,
-    struct http_field out[static LIMIT_HEAD_FIELDS])
-{
-	size_t n = 0;
-
-	if (in->n + 2 > LIMIT_HEAD_FIELDS)
-		return 0;
-	for (size_t i = 0; i < in->n; i++) {
-		struct http_field f = fields_at(in, i);
-
-		if (span_iis(f.name, "via")) {
-			buf_add(via, f.value);
-			buf_add_str(via, f.value.n ? ", " : "");
-		} else if (!span_iis(f.name, "x-request-id")
-			   && !(v->upgrade && span_iis(f.name, "sec-websocket-accept"))) {
-			out[n++] = f;
-		}
-	}
-	if (via->n) {
-		buf_add(via, own);
-		own = buf_span(via);
-	}
-	out[n++] = (struct http_field){span_str("Via"), own};
-	out[n++] = (struct http_field){span_str("X-Request-Id"), span_str(v->shown_id)};
-	return buf_ok(via) ? n : 0;
-}
-
-/* Send the head on. To a WebSocket 200 says that it stands (RFC 8441 section 5), which is 101 to
- * the visitor: his own key is answered. */
-static bool
-send_head(struct visit *v, int status, const struct fields *fields)
-{
-	struct http_field f[LIMIT_HEAD_FIELDS];
-	int64_t length = HTTP_LENGTH_UNKNOWN;
-	struct err ignored = {0};
-	struct buf via;
-	char own[80];
-	bool ok;
-	size_t n;
-
-	snprintf(own, sizeof own, "1.1 %s", v->f->o.name);
-	buf_init(&via, LIMIT_HEAD);
-	n = gather(v, fields, &via, span_str(own), f);
-	v->switched = v->upgrade && status == 200;
-	if (v->switched) {
-		ok = n && http_upgrade_raw(v->r, f, n, &ignored);
-	} else {
-		(void)read_length(fields_get(fields, "content-length"), &length);
-		ok = n && http_respond_head(v->r, status, f, n, length);
-	}
-	buf_fini(&via);
-	return ok;
-}
-
 static void send_held(struct visit *v);
 
 static void
 on_head(void *ctx, int status, const struct fields *fields)
 {
 	struct visit *v = ctx;
+	struct answer_hop hop = {v->f->o.name, v->shown_id};
 	struct exchange *x = v->x;
 	struct err e = {0};
 
 	v->answering = true;
-	if (send_head(v, status, fields)) {
+	v->switched = v->upgrade && status == 200;
+	if (v->switched ? answer_switch(v->r, &hop, fields)
+			: answer_head(v->r, &hop, status, fields)) {
 		v->expects = v->waits = false;
 		send_held(v);
 		return;
@@ -176,19 +107,15 @@ on_head(void *ctx, int status, const struct fields *fields)
 	break_off(v, &e);
 }
 
-/* RFC 9110 section 15.2: an interim head is passed on. One that cannot be is nobody's loss. */
 static void
 on_interim(void *ctx, int status, const struct fields *fields)
 {
 	struct visit *v = ctx;
-	struct http_field f[LIMIT_HEAD_FIELDS] = {0};
 
 	/* Once is enough: a hop that was tired of waiting may have said it before the backend. */
 	if (status == 100 && http_req_head(v->r)->expect_continue && !v->expects)
 		return;
-	for (size_t i = 0; i < fields->n; i++)
-		f[i] = fields_at(fields, i);
-	(void)http_respond_interim(v->r, status, f, fields->n);
+	answer_interim(v->r, status, fields);
 	if (status != 100)
 		return;
 	v->expects = v->waits = false;
@@ -275,19 +202,30 @@ static const struct exchange_events events = {.head = on_head,
     .reset = on_answer_reset,
     .credit = on_credit};
 
-/* One piece may come after the pause began: the rest of what was read. */
+static void
+hold(struct visit *v, struct span piece)
+{
+	struct exchange *x = v->x;
+	struct err e = {0};
+
+	buf_add(&v->held, piece);
+	http_req_pause(v->r);
+	if (buf_ok(&v->held))
+		return;
+	err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "request's body");
+	exchange_reset(x);
+	break_off(v, &e);
+}
+
 static void
 on_request_body(struct http_req *r, struct span piece, void *ctx)
 {
 	struct visit *v = ctx;
 
-	if (!v->held.n)
-		piece = span_from(piece, send_piece(v, piece));
+	piece = span_from(piece, send_piece(v, piece));
 	/* Answered or cut already: the rest of the request is of no use to anybody. */
-	if (!v->x || !piece.n)
-		return;
-	buf_add(&v->held, piece);
-	http_req_pause(r);
+	if (v->x && piece.n)
+		hold(v, piece);
 }
 
 /* Of an upgrade the first end is the request's own, which has no body. */
