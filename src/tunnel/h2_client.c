@@ -337,8 +337,8 @@ agent_owes(const struct h2_call *call)
 	if (call->answered || !call->timeout_ms)
 		return false;
 	/* Nothing is sent of an upgrade before its answer. */
-	return call->held || !call->has_body || call->upgrade || call->ended
-	       || h2_stream_queued(&call->s) || (call->x.waits && !call->interims);
+	return call->held || !call->has_body || call->upgrade || call->ended || call->x.waits
+	       || h2_stream_queued(&call->s);
 }
 
 static bool

@@ -1,0 +1,566 @@
+"""Requests and answers while they happen, over the real daemons: what one end says reaches the other at once, in both
+directions, at the control plane's raw proxy and by way of ee-proxy; and whoever leaves is missed by the other."""
+import base64
+import hashlib
+import json
+import queue
+import re
+import socket
+import struct
+import threading
+import time
+
+import pytest
+
+import harness
+import wsclient
+from strict import place, wire
+
+DOORS = ("front", "ee-proxy")
+both = pytest.mark.parametrize("door", DOORS)
+MIB = 1 << 20
+
+
+class Conn:
+    """A connection of the backend's."""
+
+    def __init__(self, sock):
+        self.sock, self.left = sock, b""
+        sock.settimeout(20)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def more(self):
+        piece = self.sock.recv(1 << 16)
+        self.left += piece
+        return piece
+
+    def until(self, end):
+        """Everything up to `end` and with it; what there is where the connection ends before."""
+        while end not in self.left and self.more():
+            pass
+        at = self.left.find(end) + len(end) if end in self.left else len(self.left)
+        out, self.left = self.left[:at], self.left[at:]
+        return out
+
+    def take(self, n):
+        while len(self.left) < n:
+            if not self.more():
+                raise EOFError
+        out, self.left = self.left[:n], self.left[n:]
+        return out
+
+    def chunks(self):
+        """The pieces of a chunked body, as they come; ends behind the last chunk's line."""
+        while (n := int(self.until(b"\r\n").split(b";")[0], 16)):
+            yield self.take(n)
+            assert self.take(2) == b"\r\n"
+
+    def send(self, data):
+        self.sock.sendall(data)
+
+    def is_silent(self, seconds):
+        """Nothing comes for so long, and it stays open."""
+        self.sock.settimeout(seconds)
+        try:
+            return not self.left and self.more() and False
+        except TimeoutError:
+            return True
+        finally:
+            self.sock.settimeout(20)
+
+    def ends(self):
+        """Reads on until the other end is gone, in order or not."""
+        try:
+            while self.more():
+                self.left = b""
+        except ConnectionResetError:
+            pass
+        return True
+
+    def reset(self):
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+
+class Backend:
+    """Each path has a function that plays its answer: it gets the connection and the request's head, and what it gives
+    (or raises) is waited for by `result`. A connection is kept while it says so by giving None."""
+
+    def __init__(self):
+        self.sock = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.port, self.plays, self.results = self.sock.getsockname()[1], {}, queue.Queue()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        while True:
+            try:
+                s, _ = self.sock.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.serve, args=(Conn(s),), daemon=True).start()
+
+    def serve(self, c):
+        try:
+            while (head := c.until(b"\r\n\r\n")):
+                try:
+                    got = self.plays[head.split()[1].decode()](c, head)
+                except Exception as e:  # the test's thread is to hear of it
+                    got = e
+                self.results.put(got)
+                if got is not None:
+                    return
+        except OSError:
+            pass
+        finally:
+            c.sock.close()
+
+    def result(self):
+        got = self.results.get(timeout=20)
+        if isinstance(got, Exception):
+            raise got
+        return got
+
+    def stop(self):
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.sock.close()
+
+
+class Visitor(wire.Visitor):
+    def until(self, part):
+        """Reads until `part` has come."""
+        while part not in self.all:
+            assert not self.ended, f"ended without {part!r}: {self.all[-500:]!r}"
+            self.recv()
+        return self
+
+
+class Place:
+    def __init__(self, w):
+        self.backend = Backend()
+        w.backends.append(self.backend)
+        self.control = place.serve(w, {"myapp": self.backend})
+        self.ports = {"front": self.control.proxy_port, "ee-proxy": place.proxy(w, self.control)}
+        self.paths = 0
+
+    def play(self, fn):
+        """A path that fn answers."""
+        self.paths += 1
+        path = f"/{fn.__name__}/{self.paths}"
+        self.backend.plays[path] = fn
+        return path
+
+    def visitor(self, door):
+        return Visitor(self.ports[door], patience=20)
+
+    def ask(self, door, fn, method="GET", lines=(), version="1.1"):
+        """A visitor who has sent a head for what fn answers."""
+        head = [f"{method} {self.play(fn)} HTTP/{version}", "Host: myapp.x", *lines]
+        return self.visitor(door).send(("\r\n".join(head) + "\r\n\r\n").encode())
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory):
+    with place.world(tmp_path_factory.mktemp("streaming")) as w:
+        yield Place(w)
+
+
+CHUNKED = "Transfer-Encoding: chunked"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+OPEN = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+# -- around the body --
+@both
+def test_trailers_cross_both_ways(there, door):
+    def trailers(c, head):
+        assert b"\r\nTE: trailers\r\n" in head
+        assert b"".join(c.chunks()) == b"hello" and c.until(b"\r\n\r\n") == b"X-Sum: 7\r\n\r\n"
+        c.send(OPEN + b"5\r\nworld\r\n0\r\nX-Check: 8\r\nX-Other: 9\r\n\r\n")
+    for te in (["TE: trailers"], []):
+        v = there.ask(door, trailers, "POST", [CHUNKED, "Trailer: X-Sum", *te])
+        v.send(b"5\r\nhello\r\n0\r\nX-Sum: 7\r\nContent-Type: evil\r\n\r\n")
+        a = v.answer()
+        assert (a.status, a.body) == (200, b"world")
+        assert a.trailers == ([(b"x-check", b"8"), (b"x-other", b"9")] if te else [])
+        there.backend.result()
+
+
+@both
+def test_interim_answers_come_before_the_answer(there, door):
+    seen = threading.Event()
+
+    def early_hints(c, head):
+        c.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nConnection: x-a\r\nX-A: hop\r\n\r\n")
+        assert seen.wait(20)
+        c.send(b"HTTP/1.1 103 Early Hints\r\nLink: </b.css>\r\n\r\n" + OK)
+    v = there.ask(door, early_hints).until(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\n")
+    assert b"200" not in v.all
+    seen.set()
+    assert v.answer().status == 200
+    assert [(m.status, m.get(b"link")) for m in v.interim] == [
+        (103, [b"</a.css>; rel=preload"]), (103, [b"</b.css>"])] and b"X-A" not in v.all
+    there.backend.result()
+    seen.set()
+    v = there.ask(door, early_hints, version="1.0")
+    assert v.answer().status == 200 and not v.interim
+    there.backend.result()
+
+
+# -- Expect --
+@both
+def test_100_continue_is_the_backends_to_say(there, door):
+    say = threading.Event()
+
+    def expects(c, head):
+        assert b"\r\nExpect: 100-continue\r\n" in head and say.wait(20) and c.is_silent(0.01)
+        c.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        assert c.take(5) == b"hello"
+        c.send(OK)
+    v = there.ask(door, expects, "PUT", ["Content-Length: 5", "Expect: 100-continue"])
+    assert v.is_silent(0.3)
+    say.set()
+    v.until(b"HTTP/1.1 100 Continue\r\n\r\n").send(b"hello")
+    assert v.answer().status == 200 and v.all.count(b" 100 ") == 1
+    there.backend.result()
+
+
+@both
+@pytest.mark.parametrize("status", [417, 200, 401])
+def test_an_answer_instead_of_100_and_no_body_sent(there, door, status):
+    def refuses(c, head):
+        c.send(b"HTTP/1.1 %d x\r\nContent-Length: 2\r\n\r\nno" % status)
+        c.sock.settimeout(1)
+        try:
+            rest = c.left or c.more()
+        except (TimeoutError, ConnectionResetError):
+            rest = b""
+        return rest == b"" or rest
+    v = there.ask(door, refuses, "PUT", ["Content-Length: 5", "Expect: 100-continue"])
+    a = v.answer()
+    assert (a.status, a.body, a.keep) == (status, b"no", False) and not v.interim
+    assert there.backend.result() is True
+
+
+@both
+def test_a_backend_that_knows_nothing_of_expect(there, door):
+    def waits_for_the_body(c, head):
+        assert c.take(5) == b"hello"
+        c.send(OK)
+    v = there.ask(door, waits_for_the_body, "PUT", ["Content-Length: 5", "Expect: 100-continue"])
+    v.until(b" 100 Continue\r\n\r\n").send(b"hello")
+    assert v.answer().status == 200 and v.all.count(b" 100 ") == 1
+    there.backend.result()
+
+
+# -- bodies as they come --
+@both
+def test_an_answer_before_the_request_is_over(there, door):
+    def answers_early(c, head):
+        assert next(c.chunks()) == b"first"
+        c.send(OK)
+        return c.ends()
+    v = there.ask(door, answers_early, "POST", [CHUNKED]).send(b"5\r\nfirst\r\n")
+    a = v.answer()
+    assert (a.status, a.body) == (200, b"ok")
+    v.send(b"6\r\nsecond\r\n0\r\n\r\n")
+    assert there.backend.result()
+
+
+@both
+def test_server_sent_events_reach_the_visitor_one_by_one(there, door):
+    turns = queue.Queue()
+    events = [b"data: %d\n\n" % i for i in range(20)] + [bytes([b]) for b in b"data: by bytes\n\n"]
+
+    def events_one_by_one(c, head):
+        c.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for e in events:
+            turns.get(timeout=20)
+            c.send(b"%x\r\n%s\r\n" % (len(e), e))
+        turns.get(timeout=20)
+        c.send(b"0\r\n\r\n")
+    v = there.ask(door, events_one_by_one).until(b"Content-Type: text/event-stream\r\n").until(b"\r\n\r\n")
+    for e in events:
+        before = len(v.all)
+        turns.put(True)
+        v.until(v.all + b"%x\r\n%s\r\n" % (len(e), e))
+        assert len(v.all) == before + len(e) + len(b"%x" % len(e)) + 4  # this one, and none of the next
+    assert v.is_silent(0.05)
+    turns.put(True)
+    a = v.answer()
+    assert a.body == b"".join(events) and not a.cut
+    there.backend.result()
+
+
+@both
+def test_an_upload_reaches_the_backend_while_it_is_sent(there, door):
+    seen = queue.Queue()
+
+    def takes_chunks(c, head):
+        for piece in c.chunks():
+            seen.put(piece)
+        c.until(b"\r\n")
+        c.send(OK)
+    v = there.ask(door, takes_chunks, "POST", [CHUNKED])
+    for i in range(10):
+        v.send(b"5\r\nno %02d\r\n" % i)
+        assert seen.get(timeout=20) == b"no %02d" % i
+    assert v.is_silent(0.02)
+    v.send(b"0\r\n\r\n")
+    assert v.answer().status == 200
+    there.backend.result()
+
+
+@both
+def test_twenty_mebibytes_each_way(there, door):
+    data = (hashlib.sha256(b"seed").digest() * 32768)[:MIB]
+
+    def takes_and_gives(c, head):
+        length = re.search(rb"\r\nContent-Length: (\d+)\r\n", head)
+        got = hashlib.sha256()
+        if length:
+            for _ in range(int(length[1]) // MIB):
+                got.update(c.take(MIB))
+        else:
+            for piece in c.chunks():
+                got.update(piece)
+            c.until(b"\r\n")
+        c.send(b"HTTP/1.1 200 OK\r\nX-Digest: %s\r\n" % got.hexdigest().encode()
+               + (b"Content-Length: %d\r\n\r\n" % (20 * MIB) if length else b"Transfer-Encoding: chunked\r\n\r\n"))
+        for _ in range(20):
+            c.send(data if length else b"%x\r\n%s\r\n" % (MIB, data))
+        if not length:
+            c.send(b"0\r\n\r\n")
+    want = hashlib.sha256(data * 20).hexdigest()
+    for framing in (f"Content-Length: {20 * MIB}", CHUNKED):
+        v = there.ask(door, takes_and_gives, "POST", [framing])
+        for _ in range(20):
+            v.send(data if framing != CHUNKED else b"%x\r\n%s\r\n" % (MIB, data))
+        if framing == CHUNKED:
+            v.send(b"0\r\n\r\n")
+        v.left = bytearray()
+        v.all = None
+        piece = True
+        while piece and not (framing == CHUNKED and v.left.endswith(b"\r\n0\r\n\r\n")) and len(v.left) < 20 * MIB:
+            piece = v.sock.recv(MIB)
+            v.left += piece
+        head, body = bytes(v.left).split(b"\r\n\r\n", 1)
+        while framing != CHUNKED and len(body) < 20 * MIB:
+            body += v.sock.recv(MIB)
+        if framing == CHUNKED:
+            at, parts = 0, []
+            while (n := int(body[at:(line := body.index(b"\r\n", at))], 16)):
+                parts.append(body[line + 2:line + 2 + n])
+                at = line + 2 + n + 2
+            body = b"".join(parts)
+        assert f"X-Digest: {want}".encode() in head
+        assert len(body) == 20 * MIB and hashlib.sha256(body).hexdigest() == want
+        v.close()
+        there.backend.result()
+
+
+@both
+def test_a_visitor_of_http_10(there, door):
+    def answers_in_chunks(c, head):
+        assert head.split(b"\r\n")[0].endswith(b" HTTP/1.1")
+        c.send(b"HTTP/1.1 103 x\r\nLink: </a>\r\n\r\n" + OPEN + b"5\r\nhello\r\n6\r\n world\r\n0\r\nX-T: t\r\n\r\n")
+    v = there.ask(door, answers_in_chunks, version="1.0", lines=["TE: trailers", "Connection: keep-alive"])
+    while not v.ended:
+        v.recv()
+    head, body = v.all.split(b"\r\n\r\n", 1)
+    assert head.startswith(b"HTTP/1.1 200 ") and b"chunked" not in head and body == b"hello world"
+    there.backend.result()
+
+
+# -- who leaves --
+@both
+def test_a_visitor_who_leaves_ends_the_backends_work(there, door):
+    def gives(data):
+        def works(c, head):
+            c.send(data)
+            c.more() if b"POST" in head and not c.left else None
+            return c.ends()
+        return works
+    for method, data, lines in (("GET", b"", ()), ("GET", OPEN + b"5\r\nhello\r\n", ()), ("POST", b"", [CHUNKED]),
+                                ("POST", OPEN + b"5\r\nhello\r\n", [CHUNKED])):
+        for rude in (False, True):
+            v = there.ask(door, gives(data), method, lines)
+            if lines:
+                v.send(b"5\r\nhello\r\n")
+            if data:
+                v.until(b"hello")
+            else:
+                time.sleep(0.1)
+            if rude:
+                v.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            began = time.monotonic()
+            v.close()
+            assert there.backend.result() and time.monotonic() - began < 5, (method, data, rude)
+
+
+@both
+@pytest.mark.parametrize("rude", [False, True], ids=["closes", "resets"])
+def test_a_backend_that_dies_cuts_the_answer(there, door, rude):
+    for begun in (OPEN + b"5\r\nhello\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello"):
+        die = threading.Event()
+
+        def dies(c, head):
+            c.send(begun)
+            assert die.wait(20)
+            if rude:
+                c.reset()
+            return True
+        v = there.ask(door, dies).until(b"hello")
+        die.set()
+        while not v.ended:
+            v.recv()
+        assert b"0\r\n\r\n" not in v.all and v.all.split(b"\r\n\r\n", 1)[1].strip(b"5\r\n") == b"hello"
+        there.backend.result()
+
+
+# -- WebSockets --
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+def shake_hands(c, head, more=b""):
+    assert b"\r\nUpgrade: websocket\r\n" in head and b"\r\nSec-WebSocket-Version: 13\r\n" in head
+    keys = re.findall(rb"\r\nSec-WebSocket-Key: ([^\r]+)\r\n", head)
+    assert len(keys) == 1 and len(base64.b64decode(keys[0])) == 16
+    accept = base64.b64encode(hashlib.sha1(keys[0] + GUID).digest())
+    c.send(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+           b"Sec-WebSocket-Accept: %s\r\n%s\r\n" % (accept, more))
+
+
+def read_frame(c):
+    a, b = c.take(2)
+    n = b & 127
+    n = struct.unpack(">H", c.take(2))[0] if n == 126 else struct.unpack(">Q", c.take(8))[0] if n == 127 else n
+    assert b & 128, "a client must mask"
+    key, data = c.take(4), c.take(n)
+    pad = (key * (n // 4 + 1))[:n]
+    return a & 15, (int.from_bytes(data, "big") ^ int.from_bytes(pad, "big")).to_bytes(n, "big") if n else b""
+
+
+def frame(op, data):
+    n = len(data)
+    return bytes([128 | op]) + (bytes([n]) if n < 126 else b"\x7e" + struct.pack(">H", n) if n < 65536
+                                else b"\x7f" + struct.pack(">Q", n)) + data
+
+
+def echoes(c, head):
+    shake_hands(c, head, b"Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: x-none\r\n")
+    while True:
+        op, data = read_frame(c)
+        c.send(frame(op, data))
+        if op == 8:
+            return c.ends()
+
+
+def socket_to(there, door, fn, **more):
+    return wsclient.WebSocket(there.ports[door], there.play(fn), named="myapp.x", **more)
+
+
+@both
+def test_a_websocket_goes_through(there, door):
+    ws = socket_to(there, door, echoes, headers=[("Sec-WebSocket-Protocol", "chat, other"), ("Cookie", "a=b")])
+    head = ws.head.decode()
+    assert "\r\nSec-WebSocket-Protocol: chat\r\n" in head + "\r\n" and "Sec-WebSocket-Extensions: x-none" in head
+    assert head.count("Sec-WebSocket-Accept") == 1
+    for op, data in ((1, b"hello"), (1, b""), (2, bytes(range(256))), (9, b"ping"), (2, b"x" * 70000),
+                     (2, hashlib.sha256(b"a").digest() * 32768)):
+        ws.send_frame(op, data)
+        assert ws.recv_frame() == (op, True, data)
+    ws.send_frame(8, b"\x03\xe8bye")
+    assert ws.recv_frame() == (8, True, b"\x03\xe8bye")
+    ws.sock.shutdown(socket.SHUT_WR)
+    assert ws.sock.recv(1) == b"" and there.backend.result()
+    ws.close()
+
+
+@both
+def test_the_key_is_answered_as_the_rfc_says(there, door):
+    v = there.ask(door, echoes, lines=["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+                                       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="])
+    v.until(b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n").until(b"\r\n\r\n")
+    v.close()
+    assert isinstance(there.backend.results.get(timeout=20), EOFError)
+
+
+@both
+def test_a_websockets_end_is_both_ends_end(there, door):
+    def closes(c, head):
+        shake_hands(c, head)
+        c.send(frame(1, b"last words"))
+        return True
+    ws = socket_to(there, door, closes)
+    assert ws.recv_frame() == (1, True, b"last words") and ws.sock.recv(1) == b""
+    ws.close()
+    there.backend.result()
+
+    def listens(c, head):
+        shake_hands(c, head)
+        return c.ends()
+    for rude in (False, True):
+        ws = socket_to(there, door, listens)
+        if rude:
+            ws.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        ws.close()
+        assert there.backend.result()
+
+    def crashes(c, head):
+        shake_hands(c, head)
+        c.reset()
+        return True
+    ws = socket_to(there, door, crashes)
+    with pytest.raises(ConnectionResetError):
+        assert ws.sock.recv(1) != b""
+    there.backend.result()
+
+
+@both
+def test_an_upgrade_that_the_backend_refuses(there, door):
+    def refuses_upgrade(c, head):
+        c.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+        assert c.is_silent(0.2)
+        return True
+
+    def plain(c, head):
+        assert b"pgrade" not in head
+        c.send(OK)
+    v = there.ask(door, refuses_upgrade, lines=["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+                                                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="])
+    a = v.answer()
+    assert (a.status, a.body, a.keep) == (403, b"no", True)
+    assert there.backend.result()
+    v.send(f"GET {there.play(plain)} HTTP/1.1\r\nHost: myapp.x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n".encode())
+    assert v.answer().status == 200
+    there.backend.result()
+
+
+@both
+def test_a_handshake_that_is_not_well_made(there, door):
+    for lines, status in ((["Sec-WebSocket-Version: 8", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="], 426),
+                          (["Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: x"], 400), (["Sec-WebSocket-Version: 13"], 400)):
+        a = there.ask(door, echoes, lines=["Connection: Upgrade", "Upgrade: websocket", *lines]).answer()
+        assert a.status == status and json.loads(a.body)["allowed"] is False
+        if status == 426:
+            assert a.get(b"upgrade") == [b"websocket"] and a.get(b"sec-websocket-version") == [b"13"]
+
+
+# -- version 1 of the tunnel --
+def test_version_1_carries_no_upgrade_and_says_so(world):
+    control = world.control()
+    world.agent(control, EE_TUNNEL_VERSION="1")
+    control.wait_allowed()
+    for port in (control.proxy_port, place.proxy(world, control)):
+        v = wire.Visitor(port).send(
+            b"GET / HTTP/1.1\r\nHost: myapp.x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+        a = v.answer()
+        assert a.status == 501 and json.loads(a.body) == {"allowed": False, "reason": "upgrade_not_carried"}
+        # Version 1 cannot ask the backend: the front says 100 by itself.
+        v.send(b"POST /p HTTP/1.1\r\nHost: myapp.x\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+        while b" 100 Continue\r\n\r\n" not in v.all:
+            v.recv()
+        a = v.send(b"hello").answer()
+        assert a.status == 200 and json.loads(a.body)["body"] == "hello"
+        v.close()
