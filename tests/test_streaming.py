@@ -242,6 +242,69 @@ def test_twenty_mebibytes_each_way(there, door):
         there.backend.result()
 
 
+def pour(sock, n):
+    """Send n bytes; gives how many went out before the other end's slowness was felt."""
+    data, sent, felt = bytes(1 << 16), 0, None
+    sock.settimeout(0.5)
+    while sent < n:
+        try:
+            sent += sock.send(data[:n - sent])
+        except TimeoutError:
+            felt = sent if felt is None else felt
+            sock.settimeout(20)
+            yield felt
+    yield None if felt is None else sent
+
+
+@both
+def test_a_slow_reader_slows_whoever_sends(there, door):
+    """What the reader does not take stays with the sender, but for what the system's own buffers hold."""
+    n, stalled, whole = 128 * MIB, queue.Queue(), threading.Event()
+
+    def pours(c, head):
+        c.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % n)
+        for felt in pour(c.sock, n):
+            stalled.put(felt)
+    v = there.ask(door, pours)
+    assert 0 < stalled.get(timeout=20) < n
+    c = Conn(v.sock)
+    c.until(b"\r\n\r\n")
+    for _ in range(128):
+        c.take(MIB)
+    assert stalled.get(timeout=20) == n
+    there.backend.result()
+    v.close()
+
+    def sips(c, head):
+        shake_hands(c, head)
+        assert whole.wait(20)
+        for _ in range(128):
+            c.take(MIB)
+        c.send(frame(1, b"done"))
+        return c.ends()
+    ws = socket_to(there, door, sips)
+    for felt in pour(ws.sock, n):
+        if not whole.is_set():
+            assert 0 < felt < n
+        whole.set()
+    assert ws.recv_frame() == (1, True, b"done")
+    ws.close()
+    assert there.backend.result()
+
+    def gushes(c, head):
+        shake_hands(c, head)
+        for felt in pour(c.sock, n):
+            stalled.put(felt)
+        return c.ends()
+    ws = socket_to(there, door, gushes)
+    assert 0 < stalled.get(timeout=20) < n
+    for _ in range(128):
+        ws._read(MIB)
+    assert stalled.get(timeout=20) == n
+    ws.close()
+    assert there.backend.result()
+
+
 @both
 def test_a_visitor_of_http_10(there, door):
     def answers_in_chunks(c, head):
@@ -415,3 +478,22 @@ def test_version_1_carries_no_upgrade_and_says_so(world):
         a = v.send(b"hello").answer()
         assert a.status == 200 and json.loads(a.body)["body"] == "hello"
         v.close()
+
+
+def test_a_stop_ends_websockets_once_its_grace_is_over(world):
+    backend = Backend()
+    world.backends.append(backend)
+    control = place.serve(world, {"myapp": backend}, EE_GRACE_SEC="1")
+    backend.plays["/ws"] = echoes, queue.Queue()
+    ws = wsclient.WebSocket(control.proxy_port, "/ws", named="myapp.x")
+    ws.send_frame(1, b"there?")
+    assert ws.recv_frame() == (1, True, b"there?")
+    began = time.monotonic()
+    control.stop()
+    assert time.monotonic() - began < 10
+    try:
+        assert ws.sock.recv(1) == b""
+    except ConnectionResetError:
+        pass
+    ws.close()
+    assert isinstance(backend.plays["/ws"][1].get(timeout=20), (EOFError, OSError))
