@@ -1,6 +1,7 @@
 """packaging/nginx, run by the real nginx."""
 import json
 import os
+import queue
 import re
 import shutil
 import subprocess
@@ -8,6 +9,8 @@ import subprocess
 import pytest
 
 import harness
+import scripted
+import wsclient
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
 CONF = harness.TOP / "packaging" / "nginx" / "easyenclave.conf"
@@ -42,6 +45,7 @@ def nginx(world):
             except OSError:
                 return None
         harness.wait_for("nginx", up)
+        start.port = port
         return lambda app, path="/", method="GET", body=None: harness.http(
             method, f"http://127.0.0.1:{port}{path}", body, {"Host": f"{app}.app.easyenclave.com"})
     yield start
@@ -65,6 +69,28 @@ def test_nginx_routes_only_to_the_attested(world, nginx):
     agent.stop()
     control.wait_denied()
     assert get("myapp")[0] == 403
+
+
+def test_nginx_passes_websockets(world, nginx):
+    control = world.control()
+    get = nginx(control)
+    backend = scripted.Backend()
+    world.backends.append(backend)
+    world.agent(control, backend=backend)
+    control.wait_allowed()
+    backend.plays["/ws"] = scripted.echoes, queue.Queue()
+    backend.plays["/plain"] = lambda c, head: c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), queue.Queue()
+    ws = wsclient.WebSocket(nginx.port, "/ws", named="myapp.app.easyenclave.com")
+    for op, data in ((1, b"hello"), (2, bytes(range(256)) * 400), (8, b"\x03\xe8bye")):
+        ws.send_frame(op, data)
+        assert ws.recv_frame() == (op, True, data)
+    ws.close()
+    results = backend.plays["/ws"][1]
+    assert results.get(timeout=20) is True
+    assert get("myapp", "/plain")[2] == b"ok"
+    with pytest.raises(wsclient.Closed) as refused:
+        wsclient.WebSocket(nginx.port, "/ws", named="other.app.easyenclave.com")
+    assert refused.value.code == 403
 
 
 def test_nginx_expired_is_403(world, nginx):

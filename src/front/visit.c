@@ -2,6 +2,7 @@
 
 #include "base/hex.h"
 #include "front/access_log.h"
+#include "front/answer_head.h"
 #include "wire/problem.h"
 #include "wire/trace.h"
 #include <stdio.h>
@@ -19,18 +20,22 @@ struct visit {
 	char shown_id[129]; /* X-Request-Id */
 	uint8_t trace[TRACE_RANDOM];
 	size_t credit; /* of the request's body */
-	struct buf held; /* body that came beyond it */
-	bool body_over; /* the request was read whole */
+	struct buf held; /* body that came beyond it, or too early; mostly there is none */
+	size_t held_at; /* so much of it was sent */
 	size_t owed; /* answer's bytes not granted anew while the visitor is slow */
+	bool expects; /* the visitor may wait for 100, which nobody has said yet */
+	bool waits; /* none of its body goes on before 100 or the answer's head */
+	bool sending; /* inside exchange_body: whoever called it uses the credit that comes */
 	bool answering;
 	bool refused; /* and so logged */
+	bool upgrade, switched; /* a WebSocket was asked for; it stands */
 };
 
 bool
 visit_refuse(
     struct front *f, struct http_req *r, const char *app, const char *id, const struct err *why)
 {
-	struct http_field fields[5];
+	struct http_field fields[7];
 	struct buf body, status;
 	char retry[16];
 	unsigned retry_after = problem_retry_after(why);
@@ -51,6 +56,11 @@ visit_refuse(
 	if (why->reason == REASON_METHOD_NOT_ALLOWED)
 		fields[n++] = (struct http_field){
 		    span_str("Allow"), span_str("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")};
+	if (why->reason == REASON_UPGRADE_REQUIRED) {
+		fields[n++] = (struct http_field){span_str("Upgrade"), span_str("websocket")};
+		fields[n++] = (struct http_field){
+		    span_str("Sec-WebSocket-Version"), span_str("13")};
+	}
 	if (id && id[0])
 		fields[n++] = (struct http_field){span_str("X-Request-Id"), span_str(id)};
 	sent = http_respond_full(
@@ -63,22 +73,6 @@ visit_refuse(
 }
 
 /* -- the answer -- */
-
-static bool
-read_length(struct span v, int64_t *out)
-{
-	int64_t n = 0;
-
-	if (!v.n || v.n > 18)
-		return false;
-	for (size_t i = 0; i < v.n; i++) {
-		if (v.p[i] < '0' || v.p[i] > '9')
-			return false;
-		n = n * 10 + (v.p[i] - '0');
-	}
-	*out = n;
-	return true;
-}
 
 /* No byte more of this answer: before its head a refusal, after it a cut that shows. */
 static void
@@ -95,35 +89,43 @@ break_off(struct visit *v, const struct err *why)
 	http_req_abort(v->r, why);
 }
 
+static void send_held(struct visit *v);
+
 static void
 on_head(void *ctx, int status, const struct fields *fields)
 {
 	struct visit *v = ctx;
-	struct http_field f[LIMIT_HEAD_FIELDS + 1];
-	struct fields out;
-	int64_t length = HTTP_LENGTH_UNKNOWN;
-	bool ok;
+	struct answer_hop hop = {v->f->o.name, v->shown_id};
+	struct exchange *x = v->x;
+	struct err e = {0};
 
-	(void)read_length(fields_get(fields, "content-length"), &length);
-	for (size_t i = 0; i < fields->n; i++)
-		f[i] = fields_at(fields, i);
-	fields_init(&out);
-	headers_forward_response(&out, f, fields->n, false, v->f->o.name);
-	fields_set(&out, "X-Request-Id", span_str(v->shown_id));
-	for (size_t i = 0; i < out.n; i++)
-		f[i] = fields_at(&out, i);
 	v->answering = true;
-	ok = fields_ok(&out) && http_respond_head(v->r, status, f, out.n, length);
-	fields_fini(&out);
-	if (!ok) {
-		struct exchange *x = v->x;
-		struct err e = {0};
-
-		err_set(&e, ERR_MALFORMED, REASON_INVALID_PROXY_RESPONSE, "head cannot be sent on");
-		v->answering = http_req_is_answered(v->r);
-		exchange_reset(x);
-		break_off(v, &e);
+	v->switched = v->upgrade && status == 200;
+	if (v->switched ? answer_switch(v->r, &hop, fields)
+			: answer_head(v->r, &hop, status, fields)) {
+		v->expects = v->waits = false;
+		send_held(v);
+		return;
 	}
+	err_set(&e, ERR_MALFORMED, REASON_INVALID_PROXY_RESPONSE, "head cannot be sent on");
+	v->answering = http_req_is_answered(v->r);
+	exchange_reset(x);
+	break_off(v, &e);
+}
+
+static void
+on_interim(void *ctx, int status, const struct fields *fields)
+{
+	struct visit *v = ctx;
+
+	/* Once is enough: a hop that was tired of waiting may have said it before the backend. */
+	if (status == 100 && http_req_head(v->r)->expect_continue && !v->expects)
+		return;
+	answer_interim(v->r, status, fields);
+	if (status != 100)
+		return;
+	v->expects = v->waits = false;
+	send_held(v);
 }
 
 static void
@@ -144,7 +146,10 @@ on_answer_end(void *ctx, const struct fields *trailers)
 	struct visit *v = ctx;
 
 	v->x = NULL;
-	http_respond_end(v->r);
+	http_respond_end_with(v->r, trailers);
+	/* What a WebSocket's visitor still says is of no use; that he leaves is to be seen. */
+	if (v->switched)
+		http_req_resume(v->r);
 }
 
 static void
@@ -155,28 +160,36 @@ on_answer_reset(void *ctx, const struct err *why)
 
 /* -- the request's body -- */
 
-/* Send what is held as far as credit goes; end the request once everything is sent. */
+/* Send as much of a piece as may be sent now; gives how much that was. */
+static size_t
+send_piece(struct visit *v, struct span piece)
+{
+	size_t sent = 0;
+
+	v->sending = true;
+	while (v->x && !v->waits && v->credit && sent < piece.n) {
+		struct span now = span_first(span_from(piece, sent), v->credit);
+
+		v->credit -= now.n;
+		sent += now.n;
+		exchange_body(v->x, now);
+	}
+	v->sending = false;
+	return sent;
+}
+
+/* Send what is held as far as may be; once nothing is, read on. */
 static void
 send_held(struct visit *v)
 {
-	struct span piece = span_first(buf_span(&v->held), v->credit);
-
-	if (piece.n) {
-		struct buf taken = v->held;
-
-		/* The carrier may call back from inside: keep nothing of it in v meanwhile. */
-		buf_init(&v->held, NET_SCRATCH * 2);
-		buf_add(&v->held, span_from(buf_span(&taken), piece.n));
-		v->credit -= piece.n;
-		exchange_body(v->x, piece);
-		buf_fini(&taken);
-	}
-	if (!v->x || v->held.n)
+	if (!v->held.n || v->sending)
 		return;
-	if (v->body_over)
-		exchange_end(v->x, NULL);
-	else
-		http_req_resume(v->r);
+	v->held_at += send_piece(v, span_from(buf_span(&v->held), v->held_at));
+	if (!v->x || v->held_at < v->held.n)
+		return;
+	buf_fini(&v->held);
+	v->held_at = 0;
+	http_req_resume(v->r);
 }
 
 static void
@@ -185,44 +198,53 @@ on_credit(void *ctx, size_t n)
 	struct visit *v = ctx;
 
 	v->credit = v->credit > SIZE_MAX - n ? SIZE_MAX : v->credit + n;
-	if (v->held.n)
-		send_held(v);
+	send_held(v);
 }
 
 static const struct exchange_events events = {.head = on_head,
+    .interim = on_interim,
     .body = on_answer_body,
     .end = on_answer_end,
     .reset = on_answer_reset,
     .credit = on_credit};
 
 static void
+hold(struct visit *v, struct span piece)
+{
+	struct exchange *x = v->x;
+	struct err e = {0};
+
+	buf_add(&v->held, piece);
+	http_req_pause(v->r);
+	if (buf_ok(&v->held))
+		return;
+	err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "request's body");
+	exchange_reset(x);
+	break_off(v, &e);
+}
+
+static void
 on_request_body(struct http_req *r, struct span piece, void *ctx)
 {
 	struct visit *v = ctx;
-	struct span now = span_first(piece, v->credit);
 
+	piece = span_from(piece, send_piece(v, piece));
 	/* Answered or cut already: the rest of the request is of no use to anybody. */
-	if (!v->x)
-		return;
-	if (now.n < piece.n) {
-		buf_add(&v->held, span_from(piece, now.n));
-		http_req_pause(r);
-	}
-	v->credit -= now.n;
-	if (now.n)
-		exchange_body(v->x, now);
+	if (v->x && piece.n)
+		hold(v, piece);
 }
 
+/* Of an upgrade the first end is the request's own, which has no body. */
 static void
 on_request_end(struct http_req *r, void *ctx)
 {
 	struct visit *v = ctx;
 
-	if (!http_req_has_body(r))
+	if (v->upgrade ? !v->switched : !http_req_has_body(r))
 		return;
-	v->body_over = true;
-	if (v->x && !v->held.n)
-		exchange_end(v->x, NULL);
+	/* Nothing is held: while something is, the request is paused, and tells of no end. */
+	if (v->x)
+		exchange_end(v->x, http_req_trailers(r));
 }
 
 static void
@@ -274,35 +296,47 @@ visit_new(struct front *f, struct http_req *r, const char *app)
 	return v;
 }
 
+/* A WebSocket's key is answered hop by hop; Host and all else go through. */
 static bool
-open_exchange(struct visit *v, const struct visit_start *s, struct err *e)
+make_fields(struct visit *v, const struct visit_start *s, struct fields *out, struct err *e)
 {
 	const struct http_head *h = http_req_head(v->r);
 	struct headers_hop hop = {span_str(http_req_peer(v->r)), s->trusted,
 	    http_req_is_tls(v->r) ? "https" : "http", s->host, span_str(v->id), v->f->o.name,
 	    v->trace};
+
+	headers_forward_request(out, h->fields, h->n, &hop);
+	(void)span_cstr(fields_get(out, "x-request-id"), v->shown_id, sizeof v->shown_id);
+	if (v->upgrade)
+		fields_drop(out, "Sec-WebSocket-Key");
+	return fields_ok(out)
+	       || err_set(
+		   e, ERR_LIMIT, REASON_HEADER_TOO_BIG, "no room for the proxy's own fields");
+}
+
+static bool
+open_exchange(struct visit *v, const struct visit_start *s, struct err *e)
+{
+	const struct http_head *h = http_req_head(v->r);
+	bool has_body = http_req_has_body(v->r);
 	struct exchange_request rq = {.request_id = v->id,
 	    .method = http_req_method(v->r),
 	    .target = s->target,
-	    .has_body = http_req_has_body(v->r),
+	    .has_body = has_body || h->upgrade,
+	    .upgrade = h->upgrade,
+	    .expect_continue = has_body && h->expect_continue,
 	    .timeout_ms = v->f->o.timeout_ms,
 	    .body_length = h->framing == HTTP_LENGTH ? h->length : 0};
 	struct fields out;
-	bool ok;
 
 	fields_init(&out);
-	headers_forward_request(&out, h->fields, h->n, &hop);
 	rq.fields = &out;
-	ok = fields_ok(&out);
-	if (!ok)
-		err_set(e, ERR_LIMIT, REASON_HEADER_TOO_BIG, "no room for the proxy's own fields");
-	(void)span_cstr(fields_get(&out, "x-request-id"), v->shown_id, sizeof v->shown_id);
-	if (ok) {
+	v->upgrade = rq.upgrade;
+	v->expects = rq.expect_continue;
+	if (make_fields(v, s, &out, e) && (!v->upgrade || http_upgrade_check(v->r, e)))
 		v->x = v->f->ops.open(v->f->ctx, span_str(v->app), &rq, &events, v, e);
-		ok = v->x != NULL;
-	}
 	fields_fini(&out);
-	return ok;
+	return v->x != NULL;
 }
 
 void
@@ -316,15 +350,21 @@ visit_begin(struct front *f, struct http_req *r, const struct visit_start *s)
 		(void)visit_refuse(f, r, s->app, NULL, &e);
 		return;
 	}
+	/* Before any answer: who waits for 100 sees a refusal first. */
+	http_req_set_proxied(r);
 	if (!open_exchange(v, s, &e)) {
 		v->answering = true;
-		/* Without an interest in the body: who waits for 100 sees the refusal first. */
 		(void)visit_refuse(f, r, v->app, v->shown_id, &e);
 		free(v);
 		front_visit_ended(f);
 		return;
 	}
 	v->credit = v->x->send_credit;
+	v->waits = v->expects && v->x->waits;
+	if (v->expects && !v->waits) {
+		v->expects = false;
+		(void)http_respond_interim(r, 100, NULL, 0);
+	}
 	http_req_set_ops(r, &req_ops, v);
 	exchange_credit(v->x, CREDIT_AHEAD);
 }

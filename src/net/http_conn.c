@@ -108,7 +108,7 @@ http_conn_refuse(struct http_conn *c, const struct err *why)
 static bool
 peer_waits_for_100(const struct http_req *r)
 {
-	return r->head.expect_continue && r->conn->server->leave_expect && !r->continued
+	return r->head.expect_continue && r->leave_expect && !r->collect && !r->continued
 	       && !r->answered;
 }
 
@@ -190,6 +190,8 @@ conn_begin(struct http_conn *c, const struct http_head *h, size_t used)
 	r->head = *h;
 	r->left = -1;
 	r->stats.began_ms = net_loop_now_ms(c->server->loop);
+	r->abort_on_eof = c->server->abort_on_eof;
+	r->leave_expect = c->server->leave_expect;
 	buf_init(&r->gathered, 0);
 	http1_body_init(&r->body, h->framing, h->length);
 	http1_body_heed(&r->body, h);
@@ -354,7 +356,7 @@ on_eof(struct stream *stream, void *ctx)
 	c->got_eof = true;
 	if (c->stopped)
 		return;
-	if (c->req && !c->req->piped && (!c->req->body_done || c->server->abort_on_eof))
+	if (c->req && !c->req->piped && (!c->req->body_done || c->req->abort_on_eof))
 		http_req_cut(c->req, ERR_IO, REASON_PEER_LOST, "the peer left");
 	else
 		http_conn_advance(c);

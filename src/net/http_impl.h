@@ -40,6 +40,7 @@ struct http_req {
 	bool piped; /* upgraded: bytes, both ways */
 	struct http_req_stats stats;
 	enum reason refused; /* where stats.refused */
+	bool abort_on_eof, leave_expect; /* as the server's options, or set for this one */
 };
 
 struct http_conn {

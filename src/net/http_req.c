@@ -104,6 +104,12 @@ http_req_set_ops(struct http_req *r, const struct http_req_ops *ops, void *ctx)
 }
 
 void
+http_req_set_proxied(struct http_req *r)
+{
+	r->abort_on_eof = r->leave_expect = true;
+}
+
+void
 http_req_pause(struct http_req *r)
 {
 	r->paused = true;
@@ -201,7 +207,7 @@ static void
 say_continue(struct http_req *r)
 {
 	if (r->continued || !r->head.expect_continue || r->answered
-	    || r->conn->server->leave_expect)
+	    || (r->leave_expect && !r->collect))
 		return;
 	r->continued = true;
 	stream_write(r->conn->stream, span_str("HTTP/1.1 100 Continue\r\n\r\n"));

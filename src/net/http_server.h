@@ -22,7 +22,8 @@ struct http_server_opts {
 	uint64_t body_timeout_ms; /* no byte read or written while one is waited for; 0: 60 s */
 	bool abort_on_eof; /* a peer that ends its side while it waits has gone away (proxies) */
 	/* `Expect: 100-continue` is the handler's to answer, by http_respond_interim or a final head
-	 * (proxies, RFC 9110 section 10.1.1); else it is answered when the body is wanted. */
+	 * (proxies, RFC 9110 section 10.1.1); else, and to http_req_collect, it is answered when the
+	 * body is wanted. */
 	bool leave_expect;
 	const char *server_name; /* `Server` field; NULL: none */
 	/* Name in the Proxy-Status field (RFC 9209) of answers that the server gives by itself; NULL:
@@ -102,6 +103,10 @@ struct http_req_ops {
  * 100-continue` is then answered, unless paused or left to the handler. Callbacks begin after on_request returned. */
 void http_req_set_ops(struct http_req *r, const struct http_req_ops *ops, void *ctx);
 
+/* Say that this request goes on to another server: abort_on_eof and leave_expect hold for it,
+ * whatever the server's options say. To be called before http_req_set_ops. */
+void http_req_set_proxied(struct http_req *r);
+
 /* Stop and start on_body/on_end: credit for the sender. */
 void http_req_pause(struct http_req *r);
 void http_req_resume(struct http_req *r);
@@ -163,6 +168,10 @@ bool http_req_is_answered(const struct http_req *r);
  * the request ends (its on_close comes) and ops get the messages. */
 MUST_CHECK struct ws_conn *http_upgrade_ws(struct http_req *r, const struct ws_conn_opts *o,
     const struct ws_conn_ops *ops, void *ctx, struct err *e);
+
+/* Say whether a request is a well made WebSocket handshake (RFC 6455 section 4.2.1). False, with
+ * e as above. */
+MUST_CHECK bool http_upgrade_check(const struct http_req *r, struct err *e);
 
 /* Answer 101 to a WebSocket upgrade (RFC 6455 section 4.2.2) and hand the connection's bytes on as
  * they are, for a proxy that passes them through. Connection and Upgrade are the server's; the

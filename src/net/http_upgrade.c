@@ -3,12 +3,15 @@
 #include "net/http_impl.h"
 #include "net/ws_impl.h"
 
-/* RFC 6455 section 4.2.1: what an upgrade has to say. */
-static bool
-upgrade_check(const struct http_head *h, struct err *e)
+bool
+http_upgrade_check(const struct http_req *r, struct err *e)
 {
+	const struct http_head *h = &r->head;
+
 	if (!h->upgrade)
 		return err_set(e, ERR_UNSUPPORTED, REASON_UPGRADE_REQUIRED, "no upgrade asked for");
+	if (http_field_count(h->fields, h->n, "sec-websocket-version") > 1)
+		return err_set(e, ERR_MALFORMED, REASON_BAD_REQUEST, "more than one version");
 	if (!span_is(http_head_get(h, "sec-websocket-version"), "13"))
 		return err_set(e, ERR_UNSUPPORTED, REASON_UPGRADE_REQUIRED, "version is not 13");
 	if (http_field_count(h->fields, h->n, "sec-websocket-key") != 1
@@ -42,7 +45,7 @@ http_upgrade_ws(struct http_req *r, const struct ws_conn_opts *o, const struct w
 	struct ws_conn *w;
 	struct buf head;
 
-	if (!upgrade_check(&r->head, e))
+	if (!http_upgrade_check(r, e))
 		return NULL;
 	if (!can_switch(r, e))
 		return NULL;
@@ -80,7 +83,7 @@ write_raw_head(
 		if (!span_iis(fields[i].name, "upgrade"))
 			http_respond_fields(r->conn->server, b, &fields[i], 1);
 	if (!http_field_find(fields, n, "sec-websocket-accept")) {
-		if (!upgrade_check(&r->head, e))
+		if (!http_upgrade_check(r, e))
 			return false;
 		if (!ws_accept(http_req_field(r, "sec-websocket-key"), accept))
 			return err_set(e, ERR_IO, REASON_INTERNAL, "SHA-1");

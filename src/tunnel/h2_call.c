@@ -143,6 +143,8 @@ answer_head(struct h2_call *call, int status, const struct fields *f, bool last)
 	}
 	h2_stream_enter(&call->s);
 	call->answered = !interim;
+	if (status == 100)
+		call->x.waits = false;
 	if (!interim)
 		call->x.events->head(call->x.ctx, status, f);
 	else if (call->x.events->interim)

@@ -336,8 +336,9 @@ agent_owes(const struct h2_call *call)
 {
 	if (call->answered || !call->timeout_ms)
 		return false;
-	return call->held || !call->has_body || call->ended || h2_stream_queued(&call->s)
-	       || (call->x.waits && !call->interims);
+	/* Nothing is sent of an upgrade before its answer. */
+	return call->held || !call->has_body || call->upgrade || call->ended || call->x.waits
+	       || h2_stream_queued(&call->s);
 }
 
 static bool

@@ -1,0 +1,102 @@
+#include "front/answer_head.h"
+
+#include <stdio.h>
+
+/* The fields of one head, where they stand. */
+struct listed {
+	struct http_field f[LIMIT_HEAD_FIELDS];
+	size_t n;
+	struct buf via; /* used only where other hops have named themselves */
+	char own[80]; /* this hop's Via */
+};
+
+static bool
+read_length(struct span v, int64_t *out)
+{
+	int64_t n = 0;
+
+	if (!v.n || v.n > 18)
+		return false;
+	for (size_t i = 0; i < v.n; i++) {
+		if (v.p[i] < '0' || v.p[i] > '9')
+			return false;
+		n = n * 10 + (v.p[i] - '0');
+	}
+	*out = n;
+	return true;
+}
+
+/* List a field, unless it is one that this hop sets. */
+static void
+list_field(struct listed *l, struct http_field f, bool switches)
+{
+	if (span_iis(f.name, "x-request-id"))
+		return;
+	if (switches && span_iis(f.name, "sec-websocket-accept"))
+		return;
+	if (!span_iis(f.name, "via")) {
+		l->f[l->n++] = f;
+		return;
+	}
+	buf_add(&l->via, f.value);
+	buf_add_str(&l->via, f.value.n ? ", " : "");
+}
+
+/* List all of them, and this hop's own. The buffer is the caller's to free, in any case. */
+static bool
+list(struct listed *l, const struct answer_hop *hop, const struct fields *fields, bool switches)
+{
+	struct span via;
+
+	l->n = 0;
+	buf_init(&l->via, LIMIT_HEAD);
+	if (fields->n + 2 > LIMIT_HEAD_FIELDS)
+		return false;
+	for (size_t i = 0; i < fields->n; i++)
+		list_field(l, fields_at(fields, i), switches);
+	(void)snprintf(l->own, sizeof l->own, "1.1 %s", hop->name);
+	via = span_str(l->own);
+	if (l->via.n) {
+		buf_add(&l->via, via);
+		via = buf_span(&l->via);
+	}
+	l->f[l->n++] = (struct http_field){span_str("Via"), via};
+	l->f[l->n++] = (struct http_field){span_str("X-Request-Id"), span_str(hop->request_id)};
+	return buf_ok(&l->via);
+}
+
+bool
+answer_head(
+    struct http_req *r, const struct answer_hop *hop, int status, const struct fields *fields)
+{
+	int64_t length = HTTP_LENGTH_UNKNOWN;
+	struct listed l;
+	bool ok;
+
+	(void)read_length(fields_get(fields, "content-length"), &length);
+	ok = list(&l, hop, fields, false) && http_respond_head(r, status, l.f, l.n, length);
+	buf_fini(&l.via);
+	return ok;
+}
+
+bool
+answer_switch(struct http_req *r, const struct answer_hop *hop, const struct fields *fields)
+{
+	struct err ignored = {0};
+	struct listed l;
+	bool ok;
+
+	ok = list(&l, hop, fields, true) && http_upgrade_raw(r, l.f, l.n, &ignored);
+	buf_fini(&l.via);
+	return ok;
+}
+
+void
+answer_interim(struct http_req *r, int status, const struct fields *fields)
+{
+	struct http_field f[LIMIT_HEAD_FIELDS] = {0};
+
+	for (size_t i = 0; i < fields->n; i++)
+		f[i] = fields_at(fields, i);
+	(void)http_respond_interim(r, status, f, fields->n);
+}
