@@ -277,6 +277,17 @@ static const struct http_req_ops req_ops = {on_request_body, on_request_end, on_
 
 /* -- beginning -- */
 
+static void
+take_random(struct front *f, void *dst, size_t n)
+{
+	if (f->random_n < n) {
+		f->random_n = sizeof f->random;
+		env_random(f->env, f->random, f->random_n);
+	}
+	f->random_n -= n;
+	memcpy(dst, f->random + f->random_n, n);
+}
+
 static struct visit *
 visit_new(struct front *f, struct http_req *r, const char *app)
 {
@@ -288,9 +299,9 @@ visit_new(struct front *f, struct http_req *r, const char *app)
 	v->f = f;
 	v->r = r;
 	snprintf(v->app, sizeof v->app, "%s", app);
-	env_random(f->env, id, sizeof id);
+	take_random(f, id, sizeof id);
 	hex_encode(span_of(id, sizeof id), v->id);
-	env_random(f->env, v->trace, sizeof v->trace);
+	take_random(f, v->trace, sizeof v->trace);
 	buf_init(&v->held, NET_SCRATCH * 2);
 	f->visits++;
 	return v;

@@ -15,6 +15,9 @@ struct front {
 	struct http_server *server; /* NULL once it has closed */
 	size_t visits;
 	bool closing;
+	/* For request ids and traces, which need not be secret: a system call for many. */
+	uint8_t random[2048];
+	size_t random_n; /* not used yet */
 	struct net_defer gone;
 };
 
