@@ -141,3 +141,17 @@ def test_client_plays_every_case():
 def test_client_says_when_there_is_no_server():
     done = subprocess.run([TOOLS / "ws_echo_client", f"ws://127.0.0.1:{harness.free_port()}"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1 and "no cases" in done.stderr
+
+
+def test_the_echo_chain_answers_with_what_it_got():
+    p = subprocess.Popen([harness.TOP / "tests" / "tools" / "echo_chain.py"], stdout=subprocess.PIPE, text=True,
+                         env={**os.environ, "EE_BUILD": str(harness.BUILD)})
+    try:
+        url, _, host = p.stdout.readline().split()
+        for method, body in (("GET", None), ("POST", b"hello"), ("POST", iter([b"in ", b"pieces"]))):
+            want = b"in pieces" if hasattr(body, "__next__") else body or b""
+            status, _, got = harness.http(method, url, body, {"Host": host})
+            assert (status, got) == (200, want)
+    finally:
+        p.terminate()
+        assert p.wait(30) == 0
