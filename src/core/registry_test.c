@@ -339,6 +339,31 @@ the_sweep_warns_once_and_ends(void **state)
 }
 
 static void
+a_second_attempt_goes_elsewhere(void **state)
+{
+	char s1, s2;
+	struct replica *p = join("app", "a", &s1), *q, *other;
+	struct err e = {0};
+
+	assert_false(replica_has_peers(p));
+	assert_false(registry_pick(reg, span_str("app"), now, p, &other, &e));
+	assert_int_equal(e.reason, REASON_NO_TUNNEL);
+	q = join("app", "b", &s2);
+	assert_true(replica_has_peers(p));
+	assert_true(replica_has_peers(q));
+	/* However busy it is. */
+	for (int i = 0; i < 10; i++)
+		replica_begin(q);
+	assert_true(registry_pick(reg, span_str("app"), now, p, &other, &e));
+	assert_ptr_equal(other, q);
+	for (int i = 0; i < 10; i++)
+		replica_end(q);
+	registry_detach(reg, p, false);
+	assert_false(replica_has_peers(q));
+	registry_detach(reg, q, false);
+}
+
+static void
 requests_go_to_the_least_busy(void **state)
 {
 	char s1, s2;
@@ -587,6 +612,7 @@ main(void)
 	    T(another_platform_contests),
 	    T(ttl_is_renewed_by_register_only),
 	    T(the_sweep_warns_once_and_ends),
+	    T(a_second_attempt_goes_elsewhere),
 	    T(requests_go_to_the_least_busy),
 	    T(every_no_has_its_reason),
 	    T(nothing_is_connected_from_disk),

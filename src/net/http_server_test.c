@@ -534,6 +534,33 @@ test_drain_and_close(void **state)
 }
 
 static void
+ask_late(void *ctx)
+{
+	struct world *w = ctx;
+
+	stream_write(w->client, span_str("GET / HTTP/1.1\r\nHost: a\r\n\r\n"));
+}
+
+/* Who was let in before the drain and had not asked yet is answered, and then let go. */
+static void
+test_drain_serves_who_was_let_in(void **state)
+{
+	struct stream_dial d = {.host = "127.0.0.1"};
+	struct net_timer t = {0}, late = {0};
+	struct world w;
+
+	world_init(&w);
+	d.port = http_server_port(w.server);
+	w.client = stream_connect(w.l, &d, &client_ops, &w, &w.e);
+	net_timer_start(w.l, &t, 20, drain, &w);
+	net_timer_start(w.l, &late, 60, ask_late, &w);
+	net_loop_run(w.l);
+	assert_int_equal(count(&w, "HTTP/1.1 200"), 1);
+	assert_int_equal(count(&w, "Connection: close\r\n"), 1);
+	world_fini(&w);
+}
+
+static void
 test_garbage(void **state)
 {
 	struct world w;
@@ -564,6 +591,7 @@ main(void)
 	    cmocka_unit_test(test_slow_peers),
 	    cmocka_unit_test(test_too_short_an_answer_cuts),
 	    cmocka_unit_test(test_drain_and_close),
+	    cmocka_unit_test(test_drain_serves_who_was_let_in),
 	    cmocka_unit_test(test_garbage),
 	};
 
