@@ -1,6 +1,6 @@
 #include "base/rfc3339.h"
 
-#include <stdio.h>
+#include <string.h>
 
 #define DAY INT64_C(86400)
 /* 0000-01-01T00:00:00Z and 9999-12-31T23:59:59Z. */
@@ -22,6 +22,14 @@ days_of(int64_t y, int64_t m, int64_t d)
 	return era * 146097 + doe - 719468;
 }
 
+/* By hand: every answer about an app holds five times, and snprintf costs more than all else of one. */
+static void
+put(char *dst, size_t n, int64_t v)
+{
+	for (; n; v /= 10)
+		dst[--n] = (char)('0' + v % 10);
+}
+
 const char *
 rfc3339_write(int64_t s, char dst[static RFC3339_SIZE])
 {
@@ -38,9 +46,13 @@ rfc3339_write(int64_t s, char dst[static RFC3339_SIZE])
 	int64_t d = doy - (153 * mp + 2) / 5 + 1, m = mp + (mp < 10 ? 3 : -9);
 	int64_t y = yoe + era * 400 + (m <= 2);
 
-	snprintf(dst, RFC3339_SIZE, "%04u-%02u-%02uT%02u:%02u:%02uZ", (unsigned)y % 10000u,
-	    (unsigned)m % 100u, (unsigned)d % 100u, (unsigned)(left / 3600) % 100u,
-	    (unsigned)(left / 60 % 60), (unsigned)(left % 60));
+	memcpy(dst, "0000-00-00T00:00:00Z", RFC3339_SIZE);
+	put(dst, 4, y);
+	put(dst + 5, 2, m);
+	put(dst + 8, 2, d);
+	put(dst + 11, 2, left / 3600);
+	put(dst + 14, 2, left / 60 % 60);
+	put(dst + 17, 2, left % 60);
 	return dst;
 }
 

@@ -1,7 +1,7 @@
 #include "base/hex.h"
+#include "base/rfc3339.h"
 #include "control/attest.h"
 #include "control/tunnel_endpoint.h"
-#include "control/view.h"
 
 static void
 send_text(struct tunnel *t, const struct buf *b)
@@ -13,7 +13,7 @@ send_text(struct tunnel *t, const struct buf *b)
 void
 tunnel_say(struct tunnel *t, const char *state, const struct err *e, int64_t expires_at_s)
 {
-	char time[VIEW_TIME_MAX];
+	char time[RFC3339_SIZE];
 	struct msg_status m;
 	struct buf b;
 
@@ -21,7 +21,7 @@ tunnel_say(struct tunnel *t, const char *state, const struct err *e, int64_t exp
 	msg_status_of(&m, state, e);
 	if (expires_at_s)
 		(void)span_cstr(
-		    span_str(view_time(expires_at_s, time)), m.expires_at, sizeof m.expires_at);
+		    span_str(rfc3339_write(expires_at_s, time)), m.expires_at, sizeof m.expires_at);
 	if (strcmp(state, "ok") == 0)
 		m.tunnel_version = t->carriage.version;
 	buf_init(&b, 4096);

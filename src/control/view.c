@@ -1,26 +1,14 @@
 #include "control/view.h"
 
+#include "base/rfc3339.h"
 #include "wire/message.h"
-
-#include <time.h>
-
-const char *
-view_time(int64_t at_s, char dst[static VIEW_TIME_MAX])
-{
-	time_t t = (time_t)at_s;
-	struct tm tm;
-
-	if (!gmtime_r(&t, &tm) || strftime(dst, VIEW_TIME_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		dst[0] = '\0';
-	return dst;
-}
 
 void
 view_write_time(struct jw *w, const char *name, int64_t at_s)
 {
-	char text[VIEW_TIME_MAX];
+	char text[RFC3339_SIZE];
 
-	jw_str(w, name, at_s ? view_time(at_s, text) : NULL);
+	jw_str(w, name, at_s ? rfc3339_write(at_s, text) : NULL);
 }
 
 /* "A,B" as an array of strings. */

@@ -15,7 +15,5 @@ void view_write_unknown(struct buf *out, struct span name, enum reason reason, b
 
 /* Write a time as RFC 3339 in UTC, or null for 0. */
 void view_write_time(struct jw *w, const char *name, int64_t at_s);
-#define VIEW_TIME_MAX 32
-const char *view_time(int64_t at_s, char dst[static VIEW_TIME_MAX]);
 
 #endif

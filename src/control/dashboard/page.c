@@ -1,7 +1,7 @@
 #include "control/dashboard/page.h"
 
 #include "base/base64.h"
-#include "control/view.h"
+#include "base/rfc3339.h"
 
 #include <openssl/sha.h>
 
@@ -163,13 +163,13 @@ static void
 write_ago(struct buf *out, int64_t at_s, int64_t now_s)
 {
 	int64_t d = now_s > at_s ? now_s - at_s : 0;
-	char text[VIEW_TIME_MAX];
+	char text[RFC3339_SIZE];
 
 	if (!at_s) {
 		buf_add_str(out, "never");
 		return;
 	}
-	buf_printf(out, "<time datetime=\"%s\">", view_time(at_s, text));
+	buf_printf(out, "<time datetime=\"%s\">", rfc3339_write(at_s, text));
 	if (d < 120)
 		buf_printf(out, "%" PRId64 " s ago", d);
 	else if (d < 7200)
@@ -306,7 +306,7 @@ write_apps(const struct page *p, struct buf *out)
 void
 page_write(struct page *p, struct buf *out)
 {
-	char now[VIEW_TIME_MAX];
+	char now[RFC3339_SIZE];
 
 	if (p->n)
 		qsort(p->apps, p->n, sizeof p->apps[0], by_trouble);
@@ -319,7 +319,7 @@ page_write(struct page *p, struct buf *out)
 	    out, "</style>\n</head>\n<body>\n<main>\n<h1>Easy Enclave control plane</h1>\n");
 	write_banners(p, out);
 	buf_printf(out, "<p>%zu tunnels, %zu of them not attested. As of %s. Version %s.</p>\n",
-	    p->about.tunnels, p->about.unattested, view_time(p->about.now_s, now),
+	    p->about.tunnels, p->about.unattested, rfc3339_write(p->about.now_s, now),
 	    p->about.version);
 	write_apps(p, out);
 	if (p->n_refusals && buf_ok(&p->refusals)) {
