@@ -46,6 +46,9 @@ fake_act(struct fake *w)
 		fake_head(w, 200, NULL, NULL);
 		fake_say(w, "half");
 		net_timer_start(w->l, &w->later, 30, lose_tunnel, w);
+	} else if (fake_path(w, "/too-much")) {
+		fake_head(w, 200, "Content-Length", "3");
+		fake_say(w, "more than that");
 	} else if (fake_path(w, "/ws")) {
 		fake_head(w, 200, "Sec-WebSocket-Protocol", "chat");
 		w->live->events->credit(w->live->ctx, 100);
@@ -236,6 +239,11 @@ tells_of_cuts_in_both_directions(void **state)
 	chain_init(&c);
 	got = ask(&c, "GET /cut HTTP/1.1\r\nHost: myapp.x\r\n" FAKE_END);
 	lacks(got, "0\r\n\r\n");
+	assert_true(c.w.reset);
+	/* A carrier that says more than it announced is not made to look right. */
+	got = fake_ask(&c.w, "GET /too-much HTTP/1.1\r\nHost: myapp.x\r\n" FAKE_END);
+	has(buf_cstr(&c.w.heard), "|reset");
+	lacks(got, "more");
 	assert_true(c.w.reset);
 	net_timer_start(c.w.l, &c.w.later, 50, leave, &c.w);
 	(void)ask(&c, "GET /silent HTTP/1.1\r\nHost: myapp.x\r\n\r\n");

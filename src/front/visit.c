@@ -63,10 +63,13 @@ visit_refuse(
 	}
 	if (id && id[0])
 		fields[n++] = (struct http_field){span_str("X-Request-Id"), span_str(id)};
-	sent = http_respond_full(
-	    r, reason_http(why->reason), "application/json", fields, n, buf_span(&body));
+	sent = buf_ok(&body) && buf_ok(&status)
+	       && http_respond_full(
+		   r, reason_http(why->reason), "application/json", fields, n, buf_span(&body));
 	if (sent)
 		access_log_refused(f, r, app, id, why);
+	else /* nobody is left waiting for an answer that there was no memory for */
+		http_req_abort(r, why);
 	buf_fini(&body);
 	buf_fini(&status);
 	return sent;
@@ -113,6 +116,18 @@ on_head(void *ctx, int status, const struct fields *fields)
 	break_off(v, &e);
 }
 
+/* The exchange cannot go on: reset it and break off. */
+static void
+give_up(struct visit *v, enum err_code c, enum reason reason, const char *what)
+{
+	struct exchange *x = v->x;
+	struct err e = {0};
+
+	err_set(&e, c, reason, "%s", what);
+	exchange_reset(x);
+	break_off(v, &e);
+}
+
 static void
 on_interim(void *ctx, int status, const struct fields *fields)
 {
@@ -121,11 +136,28 @@ on_interim(void *ctx, int status, const struct fields *fields)
 	/* Once is enough: a hop that was tired of waiting may have said it before the backend. */
 	if (status == 100 && http_req_head(v->r)->expect_continue && !v->expects)
 		return;
-	answer_interim(v->r, status, fields);
+	if (!answer_interim(v->r, status, fields) && status == 100) {
+		give_up(v, ERR_NOMEM, REASON_NO_MEMORY, "100 cannot be sent on");
+		return;
+	}
 	if (status != 100)
 		return;
 	v->expects = v->waits = false;
 	send_held(v);
+}
+
+/* A body that cannot go on: more than was announced, or to a visitor who is leaving, whose end then
+ * has its own reason. */
+static void
+stop(struct visit *v)
+{
+	struct exchange *x = v->x;
+	struct err e = {0};
+
+	v->x = NULL;
+	exchange_reset(x);
+	err_set(&e, ERR_MALFORMED, REASON_INVALID_PROXY_RESPONSE, "body cannot be sent on");
+	http_req_abort(v->r, &e);
 }
 
 static void
@@ -133,8 +165,9 @@ on_answer_body(void *ctx, struct span data)
 {
 	struct visit *v = ctx;
 
-	(void)http_respond_body(v->r, data);
-	if (http_respond_is_full(v->r))
+	if (!http_respond_body(v->r, data))
+		stop(v);
+	else if (http_respond_is_full(v->r))
 		v->owed += data.n;
 	else
 		exchange_credit(v->x, data.n);
@@ -211,16 +244,10 @@ static const struct exchange_events events = {.head = on_head,
 static void
 hold(struct visit *v, struct span piece)
 {
-	struct exchange *x = v->x;
-	struct err e = {0};
-
 	buf_add(&v->held, piece);
 	http_req_pause(v->r);
-	if (buf_ok(&v->held))
-		return;
-	err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "request's body");
-	exchange_reset(x);
-	break_off(v, &e);
+	if (!buf_ok(&v->held))
+		give_up(v, ERR_NOMEM, REASON_NO_MEMORY, "request's body");
 }
 
 static void
@@ -372,10 +399,12 @@ visit_begin(struct front *f, struct http_req *r, const struct visit_start *s)
 	}
 	v->credit = v->x->send_credit;
 	v->waits = v->expects && v->x->waits;
+	http_req_set_ops(r, &req_ops, v);
 	if (v->expects && !v->waits) {
 		v->expects = false;
-		(void)http_respond_interim(r, 100, NULL, 0);
+		if (!http_respond_interim(r, 100, NULL, 0))
+			give_up(v, ERR_NOMEM, REASON_NO_MEMORY, "100 cannot be sent");
 	}
-	http_req_set_ops(r, &req_ops, v);
-	exchange_credit(v->x, CREDIT_AHEAD);
+	if (v->x)
+		exchange_credit(v->x, CREDIT_AHEAD);
 }

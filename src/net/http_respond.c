@@ -155,16 +155,17 @@ http_respond_end(struct http_req *r)
 	http_respond_end_with(r, NULL);
 }
 
-static void
+static bool
 write_last_chunk(struct http_req *r, const struct fields *trailers)
 {
 	struct buf b;
+	bool ok;
 
 	buf_init(&b, 2 * LIMIT_HEAD);
 	http1_write_last_chunk(&b, r->head.takes_trailers ? trailers : NULL);
-	if (buf_ok(&b))
-		stream_write(r->conn->stream, buf_span(&b));
+	ok = buf_ok(&b) && stream_write(r->conn->stream, buf_span(&b));
 	buf_fini(&b);
+	return ok;
 }
 
 void
@@ -176,8 +177,10 @@ http_respond_end_with(struct http_req *r, const struct fields *trailers)
 		http_req_cut(r, ERR_IO, REASON_INTERNAL, "less body than was announced");
 		return;
 	}
-	if (r->chunked)
-		write_last_chunk(r, trailers);
+	if (r->chunked && !write_last_chunk(r, trailers)) {
+		http_req_cut(r, ERR_NOMEM, REASON_NO_MEMORY, "last chunk");
+		return;
+	}
 	if (r->piped)
 		stream_end(r->conn->stream);
 	r->answer_done = true;
