@@ -57,10 +57,16 @@ add_framing(struct http_req *r, struct buf *b, int status, int64_t length)
 		else
 			r->keep = false;
 	}
-	if (!r->keep)
-		buf_add_str(b, "Connection: close" CRLF);
-	else if (r->head.minor == 0)
-		buf_add_str(b, "Connection: keep-alive" CRLF);
+}
+
+static void
+add_connection(const struct http_req *r, struct buf *b, bool upgrade)
+{
+	const char *option = !r->keep ? "close" : r->head.minor == 0 ? "keep-alive" : "";
+
+	if (option[0] || upgrade)
+		buf_printf(b, "Connection: %s%s%s" CRLF, option, option[0] && upgrade ? ", " : "",
+		    upgrade ? "Upgrade" : "");
 }
 
 bool
@@ -110,6 +116,7 @@ http_respond_head(
 		http1_write_field(&b, "Server", span_str(s->name));
 	http_respond_fields(s, &b, fields, n);
 	add_framing(r, &b, status, length);
+	add_connection(r, &b, http_field_find(fields, n, "upgrade") != NULL);
 	http1_write_end(&b);
 	ok = buf_ok(&b) && stream_write(r->conn->stream, buf_span(&b));
 	r->answered = ok;
