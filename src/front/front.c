@@ -47,7 +47,7 @@ refuse(struct front *f, struct http_req *r, const char *app, const struct err *w
 		env_random(f->env, random, sizeof random);
 		hex_encode(span_of(random, sizeof random), id);
 	}
-	(void)visit_refuse(f, r, app, id, why);
+	(void)visit_refuse(f, r, false, app, id, why);
 }
 
 static bool

@@ -101,8 +101,12 @@ chain_init(struct chain *c)
 {
 	static const struct front_ops ops = {far_open, NULL};
 	struct http_server_opts ao = {.listen = {.address = "127.0.0.1"}};
-	struct front_opts fo = {.name = "ee-far", .bind = "127.0.0.1", .timeout_ms = 5000};
-	struct front_opts near = {.token = "secret", .access_log = true};
+	struct front_opts fo = {.name = "ee-far",
+	    .bind = "127.0.0.1",
+	    .timeout_ms = 5000,
+	    .rules = {NULL, "127.0.0.1"}};
+	struct front_opts near = {
+	    .token = "secret", .access_log = true, .rules = {NULL, "127.0.0.1"}};
 	char url[64];
 	struct err e = {0};
 
@@ -156,6 +160,12 @@ carries_what_stands_around_bodies(void **state)
 	has(got, "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\nHTTP/1.1 200 OK\r\n");
 	has(got, "page");
 	has(buf_cstr(&c.w.lines), " status=200 ");
+	/* Who asked is in the control plane's log, too. */
+	got = ask(&c, "GET /hints HTTP/1.1\r\nHost: myapp.x\r\n" FAKE_END);
+	lacks(buf_cstr(&c.w.lines), " client="); /* it is the peer's own address */
+	got = ask(&c, "GET /hints HTTP/1.1\r\nHost: myapp.x\r\n"
+		      "X-Forwarded-For: 6.6.6.6, 192.0.2.7\r\n" FAKE_END);
+	has(buf_cstr(&c.w.lines), " cut=false client=192.0.2.7\n");
 	chain_fini(&c);
 }
 

@@ -26,14 +26,15 @@ struct visit {
 	bool expects; /* the visitor may wait for 100, which nobody has said yet */
 	bool waits; /* none of its body goes on before 100 or the answer's head */
 	bool sending; /* inside exchange_body: whoever called it uses the credit that comes */
+	bool trusted; /* the peer's word on who asked it counts */
 	bool answering;
 	bool refused; /* and so logged */
 	bool upgrade, switched; /* a WebSocket was asked for; it stands */
 };
 
 bool
-visit_refuse(
-    struct front *f, struct http_req *r, const char *app, const char *id, const struct err *why)
+visit_refuse(struct front *f, struct http_req *r, bool believed, const char *app, const char *id,
+    const struct err *why)
 {
 	struct http_field fields[7];
 	struct buf body, status;
@@ -67,7 +68,7 @@ visit_refuse(
 	       && http_respond_full(
 		   r, reason_http(why->reason), "application/json", fields, n, buf_span(&body));
 	if (sent)
-		access_log_refused(f, r, app, id, why);
+		access_log_refused(f, r, believed, app, id, why);
 	else /* nobody is left waiting for an answer that there was no memory for */
 		http_req_abort(r, why);
 	buf_fini(&body);
@@ -84,7 +85,7 @@ break_off(struct visit *v, const struct err *why)
 	v->x = NULL;
 	if (!v->answering) {
 		v->answering = true;
-		v->refused = visit_refuse(v->f, v->r, v->app, v->shown_id, why);
+		v->refused = visit_refuse(v->f, v->r, v->trusted, v->app, v->shown_id, why);
 		return;
 	}
 	log_failure(&v->f->env->log, LOG_WARN, "proxy_cut", why, "app", v->app, "request_id",
@@ -294,7 +295,7 @@ on_close(struct http_req *r, const struct err *why, void *ctx)
 	if (v->x)
 		exchange_reset(v->x);
 	if (!v->refused)
-		access_log_ended(f, r, v->app, v->shown_id, why);
+		access_log_ended(f, r, v->trusted, v->app, v->shown_id, why);
 	buf_fini(&v->held);
 	free(v);
 	front_visit_ended(f);
@@ -316,7 +317,7 @@ take_random(struct front *f, void *dst, size_t n)
 }
 
 static struct visit *
-visit_new(struct front *f, struct http_req *r, const char *app)
+visit_new(struct front *f, struct http_req *r, const struct visit_start *s)
 {
 	struct visit *v = calloc(1, sizeof *v);
 	uint8_t id[16];
@@ -325,7 +326,8 @@ visit_new(struct front *f, struct http_req *r, const char *app)
 		return NULL;
 	v->f = f;
 	v->r = r;
-	snprintf(v->app, sizeof v->app, "%s", app);
+	v->trusted = s->trusted;
+	snprintf(v->app, sizeof v->app, "%s", s->app);
 	take_random(f, id, sizeof id);
 	hex_encode(span_of(id, sizeof id), v->id);
 	take_random(f, v->trace, sizeof v->trace);
@@ -380,19 +382,19 @@ open_exchange(struct visit *v, const struct visit_start *s, struct err *e)
 void
 visit_begin(struct front *f, struct http_req *r, const struct visit_start *s)
 {
-	struct visit *v = visit_new(f, r, s->app);
+	struct visit *v = visit_new(f, r, s);
 	struct err e = {0};
 
 	if (!v) {
 		err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "visit");
-		(void)visit_refuse(f, r, s->app, NULL, &e);
+		(void)visit_refuse(f, r, s->trusted, s->app, NULL, &e);
 		return;
 	}
 	/* Before any answer: who waits for 100 sees a refusal first. */
 	http_req_set_proxied(r);
 	if (!open_exchange(v, s, &e)) {
 		v->answering = true;
-		(void)visit_refuse(f, r, v->app, v->shown_id, &e);
+		(void)visit_refuse(f, r, v->trusted, v->app, v->shown_id, &e);
 		free(v);
 		front_visit_ended(f);
 		return;
