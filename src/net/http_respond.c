@@ -5,6 +5,8 @@
 #include "net/http_impl.h"
 
 #define CRLF "\r\n"
+/* Room for it is had at once, not by doubling. */
+#define USUAL_HEAD 1024
 
 /* The Date field's value (RFC 9110 section 6.6.1), made once a second. */
 static const char *
@@ -107,6 +109,7 @@ http_respond_head(
 	if (!http_req_can_answer(r) || r->answered || status < 200 || status > 999)
 		return false;
 	buf_init(&b, 2 * LIMIT_HEAD);
+	(void)buf_grow(&b, USUAL_HEAD);
 	/* The body that a client holds back for a 100 that it did not get may never come. */
 	r->keep = r->head.keep_alive && !s->draining
 		  && !(r->head.expect_continue && !r->continued && !r->body_done);
