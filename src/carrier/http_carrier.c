@@ -234,6 +234,12 @@ static const struct http_exchange_ops http_ops = {.on_head = on_answer_head,
 
 /* -- opening -- */
 
+static uint64_t
+expect_ms(const struct carrier_opts *o)
+{
+	return o->expect_ms ? o->expect_ms : EXPECT_MS;
+}
+
 /* The hop's own fields, then those of the request that they do not replace. */
 static size_t
 gather(const struct carrier_opts *o, const struct fields *in,
@@ -272,7 +278,7 @@ start(struct net_loop *l, const struct carrier_opts *o, const struct exchange_re
 	    .first_byte_ms = o->first_byte_ms,
 	    .idle_ms = o->idle_ms,
 	    .expect_continue = rq->expect_continue,
-	    .expect_ms = EXPECT_MS,
+	    .expect_ms = expect_ms(o),
 	    .takes_trailers = !rq->upgrade,
 	    .upgrade = rq->upgrade,
 	};
@@ -303,6 +309,6 @@ carrier_open(struct net_loop *l, const struct carrier_opts *o, const struct exch
 		return NULL;
 	}
 	if (rq->expect_continue)
-		net_timer_start(l, &c->expect, EXPECT_MS, go_on, c);
+		net_timer_start(l, &c->expect, expect_ms(o), go_on, c);
 	return &c->x;
 }

@@ -17,6 +17,8 @@ struct carrier_opts {
 	const struct http_field *fields;
 	size_t n_fields;
 	uint64_t first_byte_ms, idle_ms; /* as http_exchange_opts; 0: its defaults */
+	uint64_t
+	    expect_ms; /* longest wait for a server's 100; 0: a second, as it may not know it */
 	/* What is reported where no connection can be made, instead of CONNECT_FAILED and
 	 * CONNECT_TIMEOUT; 0 (REASON_OK): those. */
 	enum reason unreachable;

@@ -18,9 +18,24 @@ add_times(struct log_line *b, const struct front *f, const struct http_req_stats
 		log_int(b, "first_byte_ms", (int64_t)(s->answered_ms - s->began_ms));
 }
 
+/* Whom the proxies in front name, where that is not the peer. */
+static void
+add_client(struct log_line *b, const struct front *f, const struct http_req *r, bool believed)
+{
+	const struct http_head *h = http_req_head(r);
+	const char *peer = http_req_peer(r);
+	char client[CHOOSE_CLIENT_MAX];
+
+	if (!believed && !choose_is_trusted(&f->o.rules, peer))
+		return;
+	choose_client(&f->o.rules, peer, true, h->fields, h->n, client);
+	if (strcmp(client, peer) != 0)
+		log_str(b, "client", client);
+}
+
 /* What comes first is short; detail, which may be long, comes last. */
 static void
-write_line(struct front *f, struct http_req *r, const char *app, const char *id,
+write_line(struct front *f, struct http_req *r, bool believed, const char *app, const char *id,
     const struct err *why, bool cut)
 {
 	const struct http_req_stats *s = http_req_stats(r);
@@ -38,29 +53,30 @@ write_line(struct front *f, struct http_req *r, const char *app, const char *id,
 		log_str(&b, "reason", err_token(why, token));
 	add_times(&b, f, s);
 	log_str(&b, "cut", cut ? "true" : "false");
+	add_client(&b, f, r, believed);
 	if (why->detail[0])
 		log_str(&b, "detail", why->detail);
 	log_end(&f->env->log, LOG_INFO, &b);
 }
 
 void
-access_log_refused(
-    struct front *f, struct http_req *r, const char *app, const char *id, const struct err *why)
+access_log_refused(struct front *f, struct http_req *r, bool believed, const char *app,
+    const char *id, const struct err *why)
 {
 	if (is_on(f))
-		write_line(f, r, app, id, why, false);
+		write_line(f, r, believed, app, id, why, false);
 	else
 		log_failure(&f->env->log, LOG_INFO, "proxy_refused", why, "app", app, "peer",
 		    http_req_peer(r), "request_id", id, NULL);
 }
 
 void
-access_log_ended(
-    struct front *f, struct http_req *r, const char *app, const char *id, const struct err *why)
+access_log_ended(struct front *f, struct http_req *r, bool believed, const char *app,
+    const char *id, const struct err *why)
 {
 	if (is_on(f))
-		write_line(
-		    f, r, app, id, why, why->code != ERR_NONE && !http_req_stats(r)->refused);
+		write_line(f, r, believed, app, id, why,
+		    why->code != ERR_NONE && !http_req_stats(r)->refused);
 }
 
 void

@@ -10,13 +10,14 @@
 #define ACCESS_PATH_MAX   300
 #define ACCESS_METHOD_MAX 32
 
-/* Log a request that the front has answered by a refusal. app, id NULL: not known. */
-void access_log_refused(
-    struct front *f, struct http_req *r, const char *app, const char *id, const struct err *why);
+/* Log a request that the front has answered by a refusal. app, id NULL: not known. believed: what
+ * the peer says of who asked it counts, whatever the rules say of the peer. */
+void access_log_refused(struct front *f, struct http_req *r, bool believed, const char *app,
+    const char *id, const struct err *why);
 
 /* Log a request that has ended; why->code is not ERR_NONE where that was before its time. */
-void access_log_ended(
-    struct front *f, struct http_req *r, const char *app, const char *id, const struct err *why);
+void access_log_ended(struct front *f, struct http_req *r, bool believed, const char *app,
+    const char *id, const struct err *why);
 
 /* Log a request that broke the grammar, so that nothing of it is known but who sent it. */
 void access_log_unread(struct front *f, const char *peer, const struct err *why);

@@ -91,12 +91,12 @@ answer_switch(struct http_req *r, const struct answer_hop *hop, const struct fie
 	return ok;
 }
 
-void
+bool
 answer_interim(struct http_req *r, int status, const struct fields *fields)
 {
 	struct http_field f[LIMIT_HEAD_FIELDS] = {0};
 
 	for (size_t i = 0; i < fields->n; i++)
 		f[i] = fields_at(fields, i);
-	(void)http_respond_interim(r, status, f, fields->n);
+	return http_respond_interim(r, status, f, fields->n);
 }

@@ -21,8 +21,8 @@ MUST_CHECK bool answer_head(
 MUST_CHECK bool answer_switch(
     struct http_req *r, const struct answer_hop *hop, const struct fields *fields);
 
-/* Pass an interim head on, as it is (RFC 9110 section 15.2). One that does not fit is nobody's
- * loss. */
-void answer_interim(struct http_req *r, int status, const struct fields *fields);
+/* Pass an interim head on, as it is (RFC 9110 section 15.2). False: nothing was
+ * sent, which is a loss only where it was a 100. */
+bool answer_interim(struct http_req *r, int status, const struct fields *fields);
 
 #endif

@@ -12,6 +12,47 @@ choose_is_trusted(const struct choose_rules *rules, const char *peer)
 	       && ip_list_has(span_str(rules->trusted), ip);
 }
 
+/* Take the last element off a list. */
+static struct span
+take_last(struct span *list)
+{
+	size_t at = list->n;
+	struct span one;
+
+	while (at && list->p[at - 1] != ',')
+		at--;
+	one = span_from(*list, at);
+	*list = span_first(*list, at ? at - 1 : 0);
+	while (one.n && (one.p[0] == ' ' || one.p[0] == '\t'))
+		one = span_from(one, 1);
+	while (one.n && (one.p[one.n - 1] == ' ' || one.p[one.n - 1] == '\t'))
+		one.n--;
+	return one;
+}
+
+void
+choose_client(const struct choose_rules *rules, const char *peer, bool trusted,
+    const struct http_field *f, size_t n, char dst[static CHOOSE_CLIENT_MAX])
+{
+	uint8_t ip[16];
+
+	(void)span_cstr(span_str(peer), dst, CHOOSE_CLIENT_MAX);
+	/* A later line is what a later proxy added (RFC 9110 section 5.3). */
+	for (size_t i = n; trusted && i-- > 0;) {
+		struct span list = f[i].value;
+
+		if (!span_iis(f[i].name, "x-forwarded-for"))
+			continue;
+		while (trusted && list.n) {
+			struct span one = take_last(&list);
+
+			if (!ip_parse(one, ip) || !span_cstr(one, dst, CHOOSE_CLIENT_MAX))
+				return;
+			trusted = choose_is_trusted(rules, dst);
+		}
+	}
+}
+
 static bool
 misdirected(struct err *e, const char *why)
 {

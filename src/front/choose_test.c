@@ -72,11 +72,43 @@ trusts_listed_peers(void **state)
 	assert_false(choose_is_trusted(&some, ""));
 }
 
+static void
+finds_the_client(void **state)
+{
+#define F(v)                                                                                       \
+	{                                                                                          \
+		{(const uint8_t *)"X-Forwarded-For", 15},                                          \
+		{                                                                                  \
+			(const uint8_t *)(v), sizeof(v) - 1                                        \
+		}                                                                                  \
+	}
+	static const struct http_field f[] = {F("6.6.6.6, 192.0.2.1"), F("10.0.0.9 ,10.0.0.8\t")};
+	static const struct http_field odd[] = {F("6.6.6.6"), F("192.0.2.1:80, 10.0.0.8")};
+	struct choose_rules rules = {NULL, "10.0.0.0/8"};
+	char client[CHOOSE_CLIENT_MAX];
+
+	(void)state;
+	choose_client(&rules, "10.0.0.1", true, f, 2, client);
+	assert_string_equal(client, "192.0.2.1");
+	choose_client(&rules, "203.0.113.1", false, f, 2, client);
+	assert_string_equal(client, "203.0.113.1");
+	choose_client(&rules, "10.0.0.1", true, f, 0, client);
+	assert_string_equal(client, "10.0.0.1");
+	choose_client(&rules, "10.0.0.1", true, odd, 2, client);
+	assert_string_equal(client, "10.0.0.8");
+	/* Nobody is trusted but the peer: ee-proxy's word on who asked it. */
+	rules.trusted = NULL;
+	choose_client(&rules, "10.0.0.1", true, f, 2, client);
+	assert_string_equal(client, "10.0.0.8");
+#undef F
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(chooses_by_host),
+	    cmocka_unit_test(finds_the_client),
 	    cmocka_unit_test(trusts_listed_peers),
 	};
 

@@ -5,6 +5,7 @@
 #include "front/access_log.h"
 #include "wire/url.h"
 #include <stdlib.h>
+#include <sys/resource.h>
 
 static void
 on_gone(void *ctx)
@@ -46,7 +47,7 @@ refuse(struct front *f, struct http_req *r, const char *app, const struct err *w
 		env_random(f->env, random, sizeof random);
 		hex_encode(span_of(random, sizeof random), id);
 	}
-	(void)visit_refuse(f, r, app, id, why);
+	(void)visit_refuse(f, r, false, app, id, why);
 }
 
 static bool
@@ -116,6 +117,18 @@ static const struct http_server_ops server_ops = {.on_request = on_request,
     .on_newcomer_refused = on_newcomer_refused,
     .on_close = on_server_close};
 
+/* Every visitor may take a second descriptor, of a tunnel's or of the way to the control plane; who
+ * lets a WebSocket stand is not to keep the others out. */
+static uint32_t
+max_visitors(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur > 1u << 21)
+		return 1u << 20;
+	return (uint32_t)(r.rlim_cur / 2) + 1;
+}
+
 struct front *
 front_open(struct net_loop *l, struct env *env, const struct front_opts *o,
     const struct front_ops *ops, void *ctx, struct err *e)
@@ -124,6 +137,7 @@ front_open(struct net_loop *l, struct env *env, const struct front_opts *o,
 	    .listen = {.address = o->bind,
 		.port = o->port,
 		.inherited = o->inherited,
+		.max_streams = max_visitors(),
 		.proxy_protocol_from = o->proxy_protocol_from},
 	    .abort_on_eof = true,
 	    .proxy_name = o->name,

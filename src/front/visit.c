@@ -26,14 +26,15 @@ struct visit {
 	bool expects; /* the visitor may wait for 100, which nobody has said yet */
 	bool waits; /* none of its body goes on before 100 or the answer's head */
 	bool sending; /* inside exchange_body: whoever called it uses the credit that comes */
+	bool trusted; /* the peer's word on who asked it counts */
 	bool answering;
 	bool refused; /* and so logged */
 	bool upgrade, switched; /* a WebSocket was asked for; it stands */
 };
 
 bool
-visit_refuse(
-    struct front *f, struct http_req *r, const char *app, const char *id, const struct err *why)
+visit_refuse(struct front *f, struct http_req *r, bool believed, const char *app, const char *id,
+    const struct err *why)
 {
 	struct http_field fields[7];
 	struct buf body, status;
@@ -63,10 +64,13 @@ visit_refuse(
 	}
 	if (id && id[0])
 		fields[n++] = (struct http_field){span_str("X-Request-Id"), span_str(id)};
-	sent = http_respond_full(
-	    r, reason_http(why->reason), "application/json", fields, n, buf_span(&body));
+	sent = buf_ok(&body) && buf_ok(&status)
+	       && http_respond_full(
+		   r, reason_http(why->reason), "application/json", fields, n, buf_span(&body));
 	if (sent)
-		access_log_refused(f, r, app, id, why);
+		access_log_refused(f, r, believed, app, id, why);
+	else /* nobody is left waiting for an answer that there was no memory for */
+		http_req_abort(r, why);
 	buf_fini(&body);
 	buf_fini(&status);
 	return sent;
@@ -81,7 +85,7 @@ break_off(struct visit *v, const struct err *why)
 	v->x = NULL;
 	if (!v->answering) {
 		v->answering = true;
-		v->refused = visit_refuse(v->f, v->r, v->app, v->shown_id, why);
+		v->refused = visit_refuse(v->f, v->r, v->trusted, v->app, v->shown_id, why);
 		return;
 	}
 	log_failure(&v->f->env->log, LOG_WARN, "proxy_cut", why, "app", v->app, "request_id",
@@ -113,6 +117,18 @@ on_head(void *ctx, int status, const struct fields *fields)
 	break_off(v, &e);
 }
 
+/* The exchange cannot go on: reset it and break off. */
+static void
+give_up(struct visit *v, enum err_code c, enum reason reason, const char *what)
+{
+	struct exchange *x = v->x;
+	struct err e = {0};
+
+	err_set(&e, c, reason, "%s", what);
+	exchange_reset(x);
+	break_off(v, &e);
+}
+
 static void
 on_interim(void *ctx, int status, const struct fields *fields)
 {
@@ -121,11 +137,28 @@ on_interim(void *ctx, int status, const struct fields *fields)
 	/* Once is enough: a hop that was tired of waiting may have said it before the backend. */
 	if (status == 100 && http_req_head(v->r)->expect_continue && !v->expects)
 		return;
-	answer_interim(v->r, status, fields);
+	if (!answer_interim(v->r, status, fields) && status == 100) {
+		give_up(v, ERR_NOMEM, REASON_NO_MEMORY, "100 cannot be sent on");
+		return;
+	}
 	if (status != 100)
 		return;
 	v->expects = v->waits = false;
 	send_held(v);
+}
+
+/* A body that cannot go on: more than was announced, or to a visitor who is leaving, whose end then
+ * has its own reason. */
+static void
+stop(struct visit *v)
+{
+	struct exchange *x = v->x;
+	struct err e = {0};
+
+	v->x = NULL;
+	exchange_reset(x);
+	err_set(&e, ERR_MALFORMED, REASON_INVALID_PROXY_RESPONSE, "body cannot be sent on");
+	http_req_abort(v->r, &e);
 }
 
 static void
@@ -133,8 +166,9 @@ on_answer_body(void *ctx, struct span data)
 {
 	struct visit *v = ctx;
 
-	(void)http_respond_body(v->r, data);
-	if (http_respond_is_full(v->r))
+	if (!http_respond_body(v->r, data))
+		stop(v);
+	else if (http_respond_is_full(v->r))
 		v->owed += data.n;
 	else
 		exchange_credit(v->x, data.n);
@@ -211,16 +245,10 @@ static const struct exchange_events events = {.head = on_head,
 static void
 hold(struct visit *v, struct span piece)
 {
-	struct exchange *x = v->x;
-	struct err e = {0};
-
 	buf_add(&v->held, piece);
 	http_req_pause(v->r);
-	if (buf_ok(&v->held))
-		return;
-	err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "request's body");
-	exchange_reset(x);
-	break_off(v, &e);
+	if (!buf_ok(&v->held))
+		give_up(v, ERR_NOMEM, REASON_NO_MEMORY, "request's body");
 }
 
 static void
@@ -267,7 +295,7 @@ on_close(struct http_req *r, const struct err *why, void *ctx)
 	if (v->x)
 		exchange_reset(v->x);
 	if (!v->refused)
-		access_log_ended(f, r, v->app, v->shown_id, why);
+		access_log_ended(f, r, v->trusted, v->app, v->shown_id, why);
 	buf_fini(&v->held);
 	free(v);
 	front_visit_ended(f);
@@ -289,7 +317,7 @@ take_random(struct front *f, void *dst, size_t n)
 }
 
 static struct visit *
-visit_new(struct front *f, struct http_req *r, const char *app)
+visit_new(struct front *f, struct http_req *r, const struct visit_start *s)
 {
 	struct visit *v = calloc(1, sizeof *v);
 	uint8_t id[16];
@@ -298,7 +326,8 @@ visit_new(struct front *f, struct http_req *r, const char *app)
 		return NULL;
 	v->f = f;
 	v->r = r;
-	snprintf(v->app, sizeof v->app, "%s", app);
+	v->trusted = s->trusted;
+	snprintf(v->app, sizeof v->app, "%s", s->app);
 	take_random(f, id, sizeof id);
 	hex_encode(span_of(id, sizeof id), v->id);
 	take_random(f, v->trace, sizeof v->trace);
@@ -353,29 +382,31 @@ open_exchange(struct visit *v, const struct visit_start *s, struct err *e)
 void
 visit_begin(struct front *f, struct http_req *r, const struct visit_start *s)
 {
-	struct visit *v = visit_new(f, r, s->app);
+	struct visit *v = visit_new(f, r, s);
 	struct err e = {0};
 
 	if (!v) {
 		err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "visit");
-		(void)visit_refuse(f, r, s->app, NULL, &e);
+		(void)visit_refuse(f, r, s->trusted, s->app, NULL, &e);
 		return;
 	}
 	/* Before any answer: who waits for 100 sees a refusal first. */
 	http_req_set_proxied(r);
 	if (!open_exchange(v, s, &e)) {
 		v->answering = true;
-		(void)visit_refuse(f, r, v->app, v->shown_id, &e);
+		(void)visit_refuse(f, r, v->trusted, v->app, v->shown_id, &e);
 		free(v);
 		front_visit_ended(f);
 		return;
 	}
 	v->credit = v->x->send_credit;
 	v->waits = v->expects && v->x->waits;
+	http_req_set_ops(r, &req_ops, v);
 	if (v->expects && !v->waits) {
 		v->expects = false;
-		(void)http_respond_interim(r, 100, NULL, 0);
+		if (!http_respond_interim(r, 100, NULL, 0))
+			give_up(v, ERR_NOMEM, REASON_NO_MEMORY, "100 cannot be sent");
 	}
-	http_req_set_ops(r, &req_ops, v);
-	exchange_credit(v->x, CREDIT_AHEAD);
+	if (v->x)
+		exchange_credit(v->x, CREDIT_AHEAD);
 }

@@ -33,9 +33,9 @@ struct visit_start {
 void visit_begin(struct front *f, struct http_req *r, const struct visit_start *s);
 
 /* Answer a refusal in the proxy's form, and log it. app, id NULL: not known. False, with nothing
- * logged, where nobody is there to be answered. */
-bool visit_refuse(
-    struct front *f, struct http_req *r, const char *app, const char *id, const struct err *why);
+ * logged, where nobody is there to be answered. believed: as access_log_refused. */
+bool visit_refuse(struct front *f, struct http_req *r, bool believed, const char *app,
+    const char *id, const struct err *why);
 
 /* A visit has ended: the front may be, too. */
 void front_visit_ended(struct front *f);

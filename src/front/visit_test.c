@@ -564,6 +564,8 @@ judges_handshakes(void **state)
 		"HTTP/1.1 426 "},
 	    {GET "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 8\r\n\r\n",
 		"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"},
+	    {GET "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
+		"\r\nConnection: Upgrade\r\n"},
 	    {GET "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
 		 "Sec-WebSocket-Key: short\r\n\r\n",
 		"HTTP/1.1 400 "},

@@ -5,6 +5,8 @@
 #include "net/http_impl.h"
 
 #define CRLF "\r\n"
+/* Room for it is had at once, not by doubling. */
+#define USUAL_HEAD 1024
 
 /* The Date field's value (RFC 9110 section 6.6.1), made once a second. */
 static const char *
@@ -57,10 +59,16 @@ add_framing(struct http_req *r, struct buf *b, int status, int64_t length)
 		else
 			r->keep = false;
 	}
-	if (!r->keep)
-		buf_add_str(b, "Connection: close" CRLF);
-	else if (r->head.minor == 0)
-		buf_add_str(b, "Connection: keep-alive" CRLF);
+}
+
+static void
+add_connection(const struct http_req *r, struct buf *b, bool upgrade)
+{
+	const char *option = !r->keep ? "close" : r->head.minor == 0 ? "keep-alive" : "";
+
+	if (option[0] || upgrade)
+		buf_printf(b, "Connection: %s%s%s" CRLF, option, option[0] && upgrade ? ", " : "",
+		    upgrade ? "Upgrade" : "");
 }
 
 bool
@@ -101,6 +109,7 @@ http_respond_head(
 	if (!http_req_can_answer(r) || r->answered || status < 200 || status > 999)
 		return false;
 	buf_init(&b, 2 * LIMIT_HEAD);
+	(void)buf_grow(&b, USUAL_HEAD);
 	/* The body that a client holds back for a 100 that it did not get may never come. */
 	r->keep = r->head.keep_alive && !s->draining
 		  && !(r->head.expect_continue && !r->continued && !r->body_done);
@@ -110,6 +119,7 @@ http_respond_head(
 		http1_write_field(&b, "Server", span_str(s->name));
 	http_respond_fields(s, &b, fields, n);
 	add_framing(r, &b, status, length);
+	add_connection(r, &b, http_field_find(fields, n, "upgrade") != NULL);
 	http1_write_end(&b);
 	ok = buf_ok(&b) && stream_write(r->conn->stream, buf_span(&b));
 	r->answered = ok;
@@ -155,16 +165,17 @@ http_respond_end(struct http_req *r)
 	http_respond_end_with(r, NULL);
 }
 
-static void
+static bool
 write_last_chunk(struct http_req *r, const struct fields *trailers)
 {
 	struct buf b;
+	bool ok;
 
 	buf_init(&b, 2 * LIMIT_HEAD);
 	http1_write_last_chunk(&b, r->head.takes_trailers ? trailers : NULL);
-	if (buf_ok(&b))
-		stream_write(r->conn->stream, buf_span(&b));
+	ok = buf_ok(&b) && stream_write(r->conn->stream, buf_span(&b));
 	buf_fini(&b);
+	return ok;
 }
 
 void
@@ -176,8 +187,10 @@ http_respond_end_with(struct http_req *r, const struct fields *trailers)
 		http_req_cut(r, ERR_IO, REASON_INTERNAL, "less body than was announced");
 		return;
 	}
-	if (r->chunked)
-		write_last_chunk(r, trailers);
+	if (r->chunked && !write_last_chunk(r, trailers)) {
+		http_req_cut(r, ERR_NOMEM, REASON_NO_MEMORY, "last chunk");
+		return;
+	}
 	if (r->piped)
 		stream_end(r->conn->stream);
 	r->answer_done = true;

@@ -134,7 +134,8 @@ bool http_respond_interim(
 /* Queue the head. length: bytes of the body, or HTTP_LENGTH_UNKNOWN. Date, Server, Content-Length,
  * Transfer-Encoding and Connection are the server's: such fields are left out of what is given. A
  * second head is refused (false), as is a field with bytes that would break the grammar (INTERNAL:
- * nothing is queued). 1xx is refused. */
+ * nothing is queued). 1xx is refused. Connection names Upgrade where that is among the fields (RFC
+ * 9110 section 7.8). */
 bool http_respond_head(
     struct http_req *r, int status, const struct http_field *fields, size_t n, int64_t length);
 

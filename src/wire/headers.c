@@ -328,6 +328,9 @@ headers_request_id_ok(struct span id)
 	return id.n > 0 && id.n <= 128;
 }
 
+/* Room for it is had at once, not by doubling. */
+#define USUAL_HEAD 1024
+
 /* Join what a list-valued field holds already, and one more element. */
 static void
 append_element(struct fields *out, const char *name, struct span element)
@@ -335,6 +338,10 @@ append_element(struct fields *out, const char *name, struct span element)
 	struct buf b;
 	bool ok;
 
+	if (!fields_get(out, name).p) {
+		fields_add(out, span_str(name), element);
+		return;
+	}
 	buf_init(&b, LIMIT_HEAD);
 	for (size_t i = 0; i < out->n; i++) {
 		struct http_field f = fields_at(out, i);
@@ -432,6 +439,7 @@ headers_forward_request(
 	const struct http_field *id = http_field_find(f, n, "x-request-id");
 	bool traced = is_traced(f, n);
 
+	(void)buf_grow(&out->text, USUAL_HEAD);
 	fields_add(out, span_str("Host"), hop->host);
 	for (size_t i = 0; i < n; i++)
 		if (!headers_is_hop(f[i].name, f, n) && goes_on(f[i].name, hop, traced))
@@ -456,6 +464,7 @@ void
 headers_forward_response(
     struct fields *out, const struct http_field *f, size_t n, bool keep_length, const char *via)
 {
+	(void)buf_grow(&out->text, USUAL_HEAD);
 	for (size_t i = 0; i < n; i++) {
 		struct span name = f[i].name;
 
