@@ -28,7 +28,7 @@ backend_fini(struct backend *b)
 /* The visitor's Host is kept, so that the backend sees the name that was asked for; a backend that
  * wants another has EE_BACKEND_HOST. */
 struct exchange *
-backend_open(struct backend *b, const struct exchange_request *rq,
+backend_open(struct backend *b, const struct exchange_request *rq, uint64_t silence_ms,
     const struct exchange_events *events, void *ctx, struct err *e)
 {
 	bool set = b->o.host && b->o.host[0];
@@ -38,7 +38,7 @@ backend_open(struct backend *b, const struct exchange_request *rq,
 	    .fields = &host,
 	    .n_fields = set || !fields_get(rq->fields, "Host").p ? 1 : 0,
 	    .first_byte_ms = b->o.timeout_ms,
-	    .idle_ms = b->o.timeout_ms,
+	    .idle_ms = silence_ms,
 	    .unreachable = REASON_BACKEND_UNREACHABLE};
 
 	return carrier_open(b->loop, &o, rq, events, ctx, e);

@@ -37,8 +37,9 @@ MUST_CHECK bool backend_init(
 /* Close what idles; exchanges that run go on. A zeroed backend is left alone. */
 void backend_fini(struct backend *b);
 
-/* As carrier_open: with the Host of the setting, else the visitor's, else the address. */
+/* As carrier_open: with the Host of the setting, else the visitor's, else the address. silence_ms:
+ * how long the app may say nothing once its answer has begun. */
 MUST_CHECK struct exchange *backend_open(struct backend *b, const struct exchange_request *rq,
-    const struct exchange_events *events, void *ctx, struct err *e);
+    uint64_t silence_ms, const struct exchange_events *events, void *ctx, struct err *e);
 
 #endif

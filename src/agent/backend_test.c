@@ -121,7 +121,7 @@ ask(struct world *w, struct fields *f)
 	struct err e = {0};
 
 	w->status = 0;
-	x = backend_open(&w->backend, &rq, &events, w, &e);
+	x = backend_open(&w->backend, &rq, 1000, &events, w, &e);
 	assert_non_null(x);
 	exchange_credit(x, SIZE_MAX);
 	net_loop_run(w->loop);

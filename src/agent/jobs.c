@@ -301,7 +301,8 @@ job_start(struct job *j, struct err *e)
 		return err_set(e, ERR_LIMIT, REASON_INVALID_PROXY_PAYLOAD, "the head is too large");
 	if (!job_count(j, j->rq.body.n))
 		return err_set(e, ERR_LIMIT, REASON_AGENT_BUSY, "too many bytes in flight");
-	j->x = backend_open(j->jobs->o.backend, &rq, &events, j, e);
+	j->x = backend_open(
+	    j->jobs->o.backend, &rq, j->jobs->o.backend->o.timeout_ms, &events, j, e);
 	if (!j->x)
 		return false;
 	/* The answer is bounded by the budget, as it comes. */

@@ -1,8 +1,8 @@
 #include "control/api.h"
 
 #include "control/dashboard/page.h"
+#include "control/resolve.h"
 #include "control/tunnel_endpoint.h"
-#include "control/view.h"
 #include "wire/problem.h"
 #include "wire/message.h"
 #include "wire/url.h"
@@ -168,29 +168,6 @@ ready(struct control *c, struct http_req *r)
 	buf_fini(&b);
 }
 
-/* nginx's auth_request takes 2xx, 401 and 403 for an answer and everything else for a fault, so
- * whatever is not allowed is a 403, a name that is none too. */
-static void
-resolve(struct control *c, struct http_req *r, struct span app)
-{
-	struct resolve a;
-	struct buf b;
-
-	buf_init(&b, 16384);
-	if (!msg_app_name_ok(app) || !registry_resolve(c->registry, app, control_now(c), &a)) {
-		view_write_unknown(&b, app, REASON_UNKNOWN_APP, c->custom_root);
-		api_answer(r, 403, "application/json", &b);
-	} else {
-		if (c->draining && a.allowed) {
-			a.allowed = false;
-			a.reason = REASON_DRAINING;
-		}
-		view_write_resolve(&b, &a, c->custom_root);
-		api_answer(r, a.allowed ? 200 : 403, "application/json", &b);
-	}
-	buf_fini(&b);
-}
-
 static bool
 add_app(void *ctx, const struct resolve *app)
 {
@@ -286,7 +263,7 @@ dispatch(struct control *c, struct http_req *r, const struct route_match *m)
 		tunnel_accept(c, r);
 		break;
 	case ROUTE_RESOLVE:
-		resolve(c, r, m->app);
+		resolve_answer(c, r, m->app);
 		break;
 	case ROUTE_PROXY_JSON:
 		proxy_json(c, r, m->app);

@@ -54,6 +54,7 @@ struct control {
 	struct session_settings session_set;
 	struct admin_rule admin;
 	struct gate *gate;
+	struct resolve_cache *resolves;
 
 	struct eedcap_context *dcap; /* the trusted root, and what is known of platforms */
 	bool custom_root; /* it is not Intel's */

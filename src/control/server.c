@@ -3,6 +3,7 @@
 
 #include "control/api.h"
 #include "control/relay.h"
+#include "control/resolve.h"
 #include "control/stop.h"
 #include "os/daemon.h"
 #include "os/file.h"
@@ -267,6 +268,9 @@ open_gate(struct control *c, struct err *e)
 	uint32_t rate = (uint32_t)c->set->admission_rate;
 
 	env_random(c->env, key, sizeof key);
+	c->resolves = resolve_cache_new(e);
+	if (!c->resolves)
+		return false;
 	c->gate = gate_new(rate, rate * 10, key);
 	admin_rule_init(&c->admin, c->set->admin_token, c->set->public_url);
 	c->session_set = (struct session_settings){

@@ -1,6 +1,7 @@
 #include "control/stop.h"
 
 #include "control/attest.h"
+#include "control/resolve.h"
 #include "control/tunnel_endpoint.h"
 #include "os/daemon.h"
 
@@ -140,5 +141,6 @@ stop_now(struct control *c)
 	eedcap_context_free(c->dcap); /* no worker runs any more */
 	registry_free(c->registry);
 	gate_free(c->gate);
+	resolve_cache_free(c->resolves);
 	tls_ctx_free(c->tls);
 }

@@ -353,7 +353,8 @@ registry_unclaim(struct registry *r, const struct registry_claim *c)
 }
 
 static MUST_CHECK bool
-fill_replica(struct replica *p, const struct registry_admission *adm, int64_t now_s, struct err *e)
+fill_replica(
+    struct replica *p, const struct registry_admission *adm, struct registry_now now, struct err *e)
 {
 	const char *const v[REP_STRS] = {
 	    adm->id->agent_id, adm->id->release_tag, adm->tcb_status, adm->advisories};
@@ -366,8 +367,11 @@ fill_replica(struct replica *p, const struct registry_admission *adm, int64_t no
 	p->session = adm->session;
 	memcpy(p->platform, adm->platform, sizeof p->platform);
 	p->lease = adm->lease;
+	p->lease_until_s = now.s;
+	if (p->lease.until_ms > now.ms)
+		p->lease_until_s += (int64_t)((p->lease.until_ms - now.ms) / 1000);
 	p->sealed = adm->sealed;
-	p->last_attested_at = now_s;
+	p->last_attested_at = now.s;
 	return true;
 }
 
@@ -390,7 +394,7 @@ registry_attach(struct registry *r, const struct registry_admission *adm, struct
 		p = calloc(1, sizeof *p);
 	if (!p)
 		return no_memory(e);
-	if (!fill_replica(p, adm, now.s, e)) {
+	if (!fill_replica(p, adm, now, e)) {
 		if (!adm->replica)
 			free(p);
 		return false;

@@ -41,6 +41,7 @@ struct replica {
 	struct strs *strs; /* rep_str */
 	uint8_t platform[32];
 	struct lease lease;
+	int64_t lease_until_s; /* by the wall clock when it began: what is shown */
 	int64_t last_attested_at, last_health_at;
 	uint64_t last_health_ms;
 	uint64_t last_pick;

@@ -122,7 +122,7 @@ show_replica(
 	out->last_health_at = p->last_health_at;
 	out->health_status = health[health_now(r, p, now)];
 	if (lease_holds(&p->lease, now.ms)) {
-		out->lease_expires_at = now.s + (int64_t)((p->lease.until_ms - now.ms) / 1000);
+		out->lease_expires_at = p->lease_until_s;
 		out->freshness = "bound";
 	}
 }
