@@ -123,7 +123,7 @@ show_replica(
 	out->health_status = health[health_now(r, p, now)];
 	if (lease_holds(&p->lease, now.ms)) {
 		out->lease_expires_at = p->lease_until_s;
-		out->freshness = "bound";
+		out->freshness = p->unbound ? "none" : "bound";
 	}
 }
 
