@@ -70,6 +70,13 @@ tls_ctx_client(const char *ca_file, struct err *e)
 	return c;
 }
 
+/* Nobody is there to type one: OpenSSL would ask at the terminal, and everything would wait. */
+static int
+no_passphrase(char *buf, int size, int rwflag, void *ctx)
+{
+	return -1;
+}
+
 struct tls_ctx *
 tls_ctx_server(const char *cert_file, const char *key_file, struct err *e)
 {
@@ -79,6 +86,7 @@ tls_ctx_server(const char *cert_file, const char *key_file, struct err *e)
 	if (!c)
 		return NULL;
 	SSL_CTX_set_min_proto_version(c->ssl, TLS1_3_VERSION);
+	SSL_CTX_set_default_passwd_cb(c->ssl, no_passphrase);
 	SSL_CTX_set_max_early_data(c->ssl, 0);
 	SSL_CTX_set_recv_max_early_data(c->ssl, 0);
 	if (SSL_CTX_use_certificate_chain_file(c->ssl, cert_file) == 1) {
