@@ -11,6 +11,7 @@ import random
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import threading
 import time
@@ -46,8 +47,13 @@ def wait_for(what, fn, timeout=20, every=0.05):
 
 def http(method, url, body=None, headers=None, timeout=20):
     """One request; returns (status, headers, body bytes)."""
-    m = re.match(r"http://([^/:]+):(\d+)(/.*)?$", url)
-    c = http_module.HTTPConnection(m[1], int(m[2]), timeout=timeout)
+    m = re.match(r"https?://([^/:]+):(\d+)(/.*)?$", url)
+    if url.startswith("https:"):  # who is there is for the tests of TLS to ask
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        c = http_module.HTTPSConnection(m[1], int(m[2]), timeout=timeout, context=context)
+    else:
+        c = http_module.HTTPConnection(m[1], int(m[2]), timeout=timeout)
     try:
         if isinstance(body, (dict, list)):
             body = json.dumps(body).encode()
@@ -262,7 +268,7 @@ class World:
 class Control(Daemon):
     def __init__(self, world, name, env):
         self.world, self.port, self.proxy_port = world, free_port(), free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if 'EE_TLS_CERT' in env else 'http'}://127.0.0.1:{self.port}"
         settings = {"EE_CONTROL_BIND": "127.0.0.1", "EE_CONTROL_PORT": str(self.port),
                     "EE_PROXY_PORT": str(self.proxy_port), "EE_PCCS_URL": world.sim_url,
                     "EE_GITHUB_API_URL": world.sim_url, "EE_DCAP_ROOT_CA": str(world.dir / "sim" / "root_ca.pem"),
@@ -314,15 +320,15 @@ class HandAgent:
     """Speaks the tunnel's messages one by one, so that a test can lie in any of them."""
 
     def __init__(self, world, control, vm="vm1", app="myapp", network="forge-1", repo=REPO, tag=TAG,
-                 agent_id="hand-1", sealed=True, backend="loopback"):
+                 agent_id="hand-1", sealed=True, backend="loopback", context=None):
         self.world, self.control, self.vm = world, control, vm
         if vm not in world.vms:
             world.vm(vm)
         self.identity = {"repo": repo, "release_tag": tag, "app_name": app, "network": network, "agent_id": agent_id}
-        self.audience = f"http://127.0.0.1:{control.port}"
+        self.audience = control.url
         self.claims = {"vm_image_id": "image-1", "sealed": sealed, "agent_sha256": "00" * 32,
                        "agent_config": {"control": self.audience, "ca": "system", "backend": backend}}
-        self.ws = wsclient.WebSocket(control.port)
+        self.ws = wsclient.WebSocket(control.port, context=context)
 
     def register(self, **changes):
         self.ws.send({"type": "register", **self.identity, **changes})

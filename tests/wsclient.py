@@ -15,8 +15,10 @@ class Closed(Exception):
 
 
 class WebSocket:
-    def __init__(self, port, path="/v1/tunnel", host="127.0.0.1", timeout=20, headers=(), named=None):
+    def __init__(self, port, path="/v1/tunnel", host="127.0.0.1", timeout=20, headers=(), named=None, context=None):
         self.sock = socket.create_connection((host, port), timeout=timeout)
+        if context:
+            self.sock = context.wrap_socket(self.sock, server_hostname=host)
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [f"GET {path} HTTP/1.1", f"Host: {named or f'{host}:{port}'}", "Upgrade: websocket",
                  "Connection: Upgrade", f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13"]

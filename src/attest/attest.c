@@ -82,3 +82,55 @@ attest_report_data(const struct json_doc *doc, const struct json_node *claims,
 	return attest_claims_digest(doc, claims, out, e)
 	       && attest_binding_digest(b, out + ATTEST_DIGEST, e);
 }
+
+const char *const attest_legacy_claims[] = {
+    "agent_dir_sha256", "agent_py_sha256", "vm_image_id", "sealed", NULL};
+
+/* One line of the text. A line break inside a value would let two sets of claims look alike. */
+static MUST_CHECK bool
+add_line(struct buf *text, const struct json_doc *doc, const struct json_node *claims,
+    const char *name, const char *label)
+{
+	const struct json_node *v = json_get(doc, claims, name);
+	size_t from;
+
+	if (!v)
+		return false;
+	buf_printf(text, "%s%s=", text->n ? "\n" : "", label);
+	from = text->n;
+	if (strcmp(name, "sealed") == 0) {
+		buf_add_str(text, v->type == JSON_TRUE ? "true" : "false");
+		return v->type == JSON_TRUE || v->type == JSON_FALSE;
+	}
+	if (!json_string(v, text))
+		return false;
+	for (size_t i = from; i < text->n; i++)
+		if (text->p[i] < 0x20 || text->p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+bool
+attest_legacy_digest(const struct json_doc *doc, const struct json_node *claims,
+    uint8_t out[static ATTEST_DIGEST], struct err *e)
+{
+	static const char *const labels[] = {"agent_dir", "agent_py", "vm_image_id", "sealed"};
+	struct buf text;
+	bool ok = claims && !json_has_dup(claims);
+
+	buf_init(&text, LIMIT_CLAIMS);
+	for (size_t i = 0; ok && attest_legacy_claims[i]; i++) {
+		ok = add_line(&text, doc, claims, attest_legacy_claims[i], labels[i]);
+		if (!ok)
+			(void)err_show(
+			    e, "measurements: %s is missing or odd", attest_legacy_claims[i]);
+	}
+	if (!ok)
+		err_set(e, ERR_MALFORMED, REASON_MISSING_QUOTE,
+		    "measurements lack what the first agents' quotes bind");
+	else if (!buf_ok(&text))
+		ok = err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "claims");
+	ok = ok && attest_sha256(buf_span(&text), out, e);
+	buf_fini(&text);
+	return ok;
+}

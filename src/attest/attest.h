@@ -44,6 +44,9 @@ MUST_CHECK bool attest_identity_check(const struct attest_identity *id, struct e
 /* 1 to ATTEST_AGENT_ID_MAX of [A-Za-z0-9._:-]. */
 bool attest_agent_id_ok(struct span id);
 
+/* A network's name: a DNS label in lower case. */
+bool attest_network_ok(struct span name);
+
 /* Say whether two identities are the same in every member. */
 bool attest_identity_eq(const struct attest_identity *a, const struct attest_identity *b);
 
@@ -59,6 +62,16 @@ MUST_CHECK bool attest_binding_digest(
 /* claims digest, then binding digest. */
 MUST_CHECK bool attest_report_data(const struct json_doc *doc, const struct json_node *claims,
     const struct attest_binding *b, uint8_t out[static ATTEST_REPORT_DATA], struct err *e);
+
+/* The claims that the first agents' quotes bind, NULL at the end. */
+extern const char *const attest_legacy_claims[];
+
+/* The first half of the first agents' report data, whose second half is zero: SHA-256 over those
+ * claims as lines of text. No nonce, audience or app is in it. REASON_MISSING_QUOTE where a claim
+ * is not there, or is of another type than it had (`sealed` a boolean, the rest text of one
+ * line). */
+MUST_CHECK bool attest_legacy_digest(const struct json_doc *doc, const struct json_node *claims,
+    uint8_t out[static ATTEST_DIGEST], struct err *e);
 
 /* SHA-256 of any bytes. */
 MUST_CHECK bool attest_sha256(struct span s, uint8_t out[static ATTEST_DIGEST], struct err *e);

@@ -54,6 +54,51 @@ digests_are_the_known_ones(void **state)
 	    "341c4a80694c9a8b296363e19b76faf92225ba516de059521d807243f730a2c1");
 }
 
+static bool
+legacy_digest(const char *json, uint8_t out[static ATTEST_DIGEST], struct err *e)
+{
+	struct json_doc d;
+	bool ok;
+
+	memset(e, 0, sizeof *e);
+	assert_true(
+	    json_parse(&d, span_str(json), (struct json_limits){.depth = 32, .nodes = 1000}, e));
+	ok = attest_legacy_digest(&d, json_top(&d), out, e);
+	json_free(&d);
+	return ok;
+}
+
+#define FIRST(dir, image, sealed)                                                                  \
+	"{\"agent_dir_sha256\":" dir ",\"agent_py_sha256\":\"bb\",\"vm_image_id\":" image          \
+	",\"sealed\":" sealed ",\"more\":1}"
+
+/* Digests made with Python's hashlib from the text of lines. */
+static void
+the_first_agents_digest_is_the_known_one(void **state)
+{
+	static const char *const odd[] = {"{}", "[]", "7",
+	    "{\"agent_dir_sha256\":\"aa\",\"agent_py_sha256\":\"bb\",\"sealed\":true}",
+	    FIRST("\"aa\"", "\"img-1\"", "\"true\""), FIRST("\"aa\"", "\"img-1\"", "null"),
+	    FIRST("7", "\"img-1\"", "true"), FIRST("\"aa\"", "null", "true"),
+	    FIRST("\"aa\"", "\"img-1\\nsealed=true\"", "false"),
+	    FIRST("\"aa\\u0000\"", "\"img-1\"", "true"),
+	    FIRST("\"aa\"", "\"img-1\",\"vm_image_id\":\"img-2\"", "true")};
+	uint8_t out[ATTEST_DIGEST];
+	struct err e;
+	char hex[65];
+
+	assert_true(legacy_digest(FIRST("\"aa\"", "\"img-1\"", "true"), out, &e));
+	assert_string_equal(hex_encode(span_of(out, 32), hex),
+	    "c212d79982f031a7879569b999d25f07042378eae1570c9cb35498c7402cec02");
+	assert_true(legacy_digest(FIRST("\"aa\"", "\"im\\u00fc\\\"\"", "false"), out, &e));
+	assert_string_equal(hex_encode(span_of(out, 32), hex),
+	    "0c2b67e9b05edb55f153fe24367bf2efb51b55e9bbb95aae9cb93cc1f8a0f2d2");
+	for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++) {
+		assert_false(legacy_digest(odd[i], out, &e));
+		assert_int_equal(e.reason, REASON_MISSING_QUOTE);
+	}
+}
+
 static void
 report_data_is_both_digests(void **state)
 {
@@ -130,6 +175,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(digests_are_the_known_ones),
+	    cmocka_unit_test(the_first_agents_digest_is_the_known_one),
 	    cmocka_unit_test(report_data_is_both_digests),
 	    cmocka_unit_test(every_member_binds),
 	    cmocka_unit_test(claims_outside_the_profile_are_refused),

@@ -74,6 +74,12 @@ label_ok(struct span s)
 }
 
 bool
+attest_network_ok(struct span name)
+{
+	return label_ok(name);
+}
+
+bool
 attest_identity_check(const struct attest_identity *id, struct err *e)
 {
 	const struct {

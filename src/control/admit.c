@@ -1,4 +1,5 @@
 #include "control/attest_impl.h"
+#include "control/reload.h"
 
 /* An older tunnel that must prove itself is looked at this often. */
 #define CONTEST_MS 200
@@ -33,6 +34,7 @@ fill_admission(struct attempt *a, struct err *e)
 	    .session = a->t,
 	    .renew = a->t->session.renew,
 	    .sealed = a->earned.sealed,
+	    .unbound = a->earned.unbound,
 	    .tcb_status = tcb_status_name(a->earned.tcb),
 	    .advisories = a->advisories,
 	    .replica = a->t->replica};
@@ -40,7 +42,9 @@ fill_admission(struct attempt *a, struct err *e)
 	    &out->lease, env_now_ms(a->c->env), set->interval_s, set->deadline_s, set->verify_s);
 	memcpy(out->lease.quote_sha256, eedcap_quote_digest(a->q), 32);
 	memcpy(out->lease.allowlist_sha256, a->allowlist_sha256, 32);
-	return !p || attest_sha256(span_of(p->ppid, sizeof p->ppid), out->platform, e);
+	/* A copied quote names its owner's platform: not enough to take over an agent's tunnel. */
+	return !p || a->earned.unbound
+	       || attest_sha256(span_of(p->ppid, sizeof p->ppid), out->platform, e);
 }
 
 static void
@@ -56,6 +60,7 @@ committed(void *ctx, const struct err *why)
 	struct attempt *a = ctx;
 	struct tunnel *t = a->t;
 	void *replaced = NULL;
+	bool changed; /* the rules, while the disk was at it */
 	struct err e = {0};
 
 	if (why)
@@ -73,7 +78,11 @@ committed(void *ctx, const struct err *why)
 		attempt_refuse(a, &e);
 		return;
 	}
+	t->earned = a->earned;
+	changed = a->nets_age != a->c->nets_age;
 	attempt_finish(a, SESSION_EV_VERIFIED, NULL);
+	if (changed)
+		reload_judge(t);
 	if (replaced && replaced != t)
 		tunnel_event(replaced, SESSION_EV_REPLACED);
 }

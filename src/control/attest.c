@@ -200,6 +200,7 @@ struct attempt *
 attest_start(struct tunnel *t, struct span message, const uint8_t nonce[static ATTEST_NONCE],
     uint32_t number)
 {
+	const struct network *net = networks_find(&t->c->nets, t->session.id.network);
 	struct attempt *a = calloc(1, sizeof *a);
 
 	if (!a)
@@ -214,11 +215,12 @@ attest_start(struct tunnel *t, struct span message, const uint8_t nonce[static A
 	a->asked.channel = a->channel;
 	a->asked.audiences = t->c->audiences;
 	a->asked.audience_n = t->c->audience_n;
-	a->net = networks_find(&t->c->nets, a->id.network);
+	/* Version 1 is what the first agents speak; a tunnel of version 2 binds a nonce. */
+	a->asked.legacy = net && net->legacy_agents && t->carriage.version == 1;
 	buf_init(&a->text, LIMIT_TEXT_ATTESTED);
 	buf_init(&a->quote, LIMIT_QUOTE);
 	buf_add(&a->text, message);
-	if (!buf_ok(&a->text) || !a->net) {
+	if (!buf_ok(&a->text)) {
 		attempt_free(a);
 		return NULL;
 	}
@@ -271,15 +273,19 @@ static bool
 judge(struct attempt *a, struct err *e)
 {
 	struct appraisal_answer answer = answer_of(a);
+	const struct network *net = networks_find(&a->c->nets, a->id.network);
 	struct quote_view view;
 
+	if (!net)
+		return err_set(e, ERR_POLICY, REASON_POLICY, "the network is not served any more");
+	a->nets_age = a->c->nets_age;
 	if (!a->verdict)
 		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "verdict");
 	if (!eedcap_verdict_accepted(a->verdict))
 		return dcap_refusal(eedcap_verdict_error(a->verdict), e);
 	quote_view_of(&view, eedcap_verdict_quote(a->verdict), eedcap_verdict_status(a->verdict));
 	return appraise_full(
-	    a->net, &a->asked, &answer, &a->offline, &view, a->allowlist, a->secret, &a->earned, e);
+	    net, &a->asked, &answer, &a->offline, &view, a->allowlist, a->secret, &a->earned, e);
 }
 
 static void

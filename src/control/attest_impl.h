@@ -24,7 +24,7 @@ struct attempt {
 	bool has_msg;
 	struct buf quote;
 	struct appraisal_offline offline;
-	const struct network *net;
+	uint64_t nets_age; /* of the rules that it was judged by */
 
 	/* What was gathered. */
 	int64_t now_s;

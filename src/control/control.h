@@ -49,6 +49,7 @@ struct control {
 	struct store *store; /* NULL once the registry is closed */
 	struct activation sockets;
 	struct networks nets;
+	uint64_t nets_age; /* how often they were read again */
 	struct registry *registry;
 	struct registry_settings registry_set;
 	struct session_settings session_set;

@@ -3,6 +3,7 @@
 
 #include "control/api.h"
 #include "control/relay.h"
+#include "control/reload.h"
 #include "control/resolve.h"
 #include "control/stop.h"
 #include "os/daemon.h"
@@ -146,10 +147,10 @@ open_registry(struct control *c, struct err *e)
 	c->registry_set = (struct registry_settings){.ttl_s = c->set->registration_ttl_days * 86400,
 	    .warn_s = c->set->registration_warn_days * 86400,
 	    .health_timeout_s = (uint32_t)c->set->health_timeout_sec};
-	networks_default(&c->nets);
 	c->wake = wake_new(c->loop, on_wake, c, e);
-	return c->wake && registry_new(&c->registry, &c->registry_set, &c->nets, e)
-	       && open_store(c, e) && store_load(c->store, &to, e);
+	return c->wake && reload_read_networks(c->set, &c->nets, e)
+	       && registry_new(&c->registry, &c->registry_set, &c->nets, e) && open_store(c, e)
+	       && store_load(c->store, &to, e);
 }
 
 static bool
@@ -312,7 +313,8 @@ static bool
 open_signals(struct control *c, struct err *e)
 {
 	return net_loop_on_signal(c->loop, SIGTERM, stop_on_signal, c, e)
-	       && net_loop_on_signal(c->loop, SIGINT, stop_on_signal, c, e);
+	       && net_loop_on_signal(c->loop, SIGINT, stop_on_signal, c, e)
+	       && net_loop_on_signal(c->loop, SIGHUP, reload_on_signal, c, e);
 }
 
 static void
@@ -343,6 +345,7 @@ announce(const struct control *c)
 			  "program on it; set EE_ADMIN_TOKEN"
 			: "admin routes and dashboard answer to nobody; set EE_ADMIN_TOKEN",
 		    NULL);
+	reload_announce(c);
 	if (!c->set->public_url)
 		log_event(log, LOG_WARN, "no_public_url", "hint",
 		    "agents can attest over loopback only; set EE_PUBLIC_URL to the origin that "

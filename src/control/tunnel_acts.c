@@ -80,7 +80,7 @@ do_admit(struct tunnel *t)
 	log_event(&t->c->env->log, LOG_INFO, "attested", "app", t->session.id.app_name, "agent",
 	    t->session.id.agent_id, "repo", t->session.id.repo, "release",
 	    t->session.id.release_tag, "network", t->session.id.network, "tcb", r.tcb_status,
-	    "peer", t->peer, NULL);
+	    "freshness", t->earned.unbound ? "none" : "bound", "peer", t->peer, NULL);
 	tunnel_say(t, "ok", &ok, r.row.expires_at);
 }
 
@@ -121,7 +121,8 @@ tunnel_leave(struct tunnel *t, const struct err *why, bool invalid)
 static void
 do_close(struct tunnel *t, const struct session_action *a, enum session_event ev)
 {
-	bool failed = ev == SESSION_EV_REFUSED || ev == SESSION_EV_TIMER;
+	bool failed = ev == SESSION_EV_REFUSED || ev == SESSION_EV_TIMER
+		      || a->err.reason == REASON_POLICY;
 	char token[ERR_TOKEN_MAX];
 
 	/* A refusal has had its line. */

@@ -21,6 +21,7 @@ struct tunnel {
 	struct session session;
 	struct carriage carriage;
 	struct replica *replica; /* while it is in the registry */
+	struct admission earned; /* of the last admission: what a change of rules is judged by */
 	struct attempt *attempt; /* the verification that runs, else NULL */
 	struct net_timer due; /* the session's next deadline */
 	char channel[ATTEST_CHANNEL_MAX + 1]; /* hex of the TLS exporter, or "" */

@@ -342,6 +342,17 @@ claim_fits(const struct subject *s, const struct json_node *want, const struct j
 	return fits;
 }
 
+/* A claim that the quote does not bind is a word of anybody's: as good as not there. */
+static const struct json_node *
+claim_get(const struct subject *s, const char *key)
+{
+	const char *const *bound = s->q->bound_claims;
+
+	while (bound && *bound && strcmp(*bound, key) != 0)
+		bound++;
+	return bound && !*bound ? NULL : json_get(s->doc, s->claims, key);
+}
+
 /* Compare every key of one object; count those that fit, note the first that does not. */
 static bool
 object_fits(const struct subject *s, const struct json_node *obj, struct mismatch *m)
@@ -356,9 +367,8 @@ object_fits(const struct subject *s, const struct json_node *obj, struct mismatc
 		if (!key_text(v, here.key, &ignored))
 			return false;
 		enum quote_reg r = quote_reg_find(span_str(here.key));
-		bool fits = r != REG_COUNT
-				? register_fits(v, s->q->reg[r], &here)
-				: claim_fits(s, v, json_get(s->doc, s->claims, here.key), &here);
+		bool fits = r != REG_COUNT ? register_fits(v, s->q->reg[r], &here)
+					   : claim_fits(s, v, claim_get(s, here.key), &here);
 
 		if (fits) {
 			m->fits++;

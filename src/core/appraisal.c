@@ -50,6 +50,44 @@ binding_ok(const struct appraisal_challenge *c, const struct quote_view *q,
 	    "no accepted audience (%zu tried) gives the quote's binding digest", c->audience_n);
 }
 
+/* The second half is the binding's digest; the first agents, who knew none, left it zero. */
+static bool
+is_without_binding(const struct quote_view *q)
+{
+	static const uint8_t zero[ATTEST_DIGEST];
+
+	return memcmp(q->report_data.p + ATTEST_DIGEST, zero, sizeof zero) == 0;
+}
+
+static MUST_CHECK bool
+legacy_ok(const struct appraisal_answer *a, const struct quote_view *q,
+    struct appraisal_offline *off, struct err *e)
+{
+	if (!attest_legacy_digest(a->doc, a->measurements, off->claims_digest, e))
+		return false;
+	if (memcmp(off->claims_digest, q->report_data.p, ATTEST_DIGEST) != 0)
+		return err_set(
+		    e, ERR_UNTRUSTED, REASON_CLAIMS_MISMATCH, "the quote binds other measurements");
+	off->unbound = true;
+	off->audience = "";
+	return true;
+}
+
+static MUST_CHECK bool
+bound_ok(const struct appraisal_challenge *c, const struct appraisal_answer *a,
+    const struct quote_view *q, struct appraisal_offline *off, struct err *e)
+{
+	if (!attest_claims_digest(a->doc, a->measurements, off->claims_digest, e))
+		return false;
+	if (is_without_binding(q))
+		return err_set(e, ERR_UNTRUSTED, REASON_FRESHNESS_MISSING,
+		    "the second half of the report data is zero");
+	if (memcmp(off->claims_digest, q->report_data.p, ATTEST_DIGEST) != 0)
+		return err_set(
+		    e, ERR_UNTRUSTED, REASON_CLAIMS_MISMATCH, "the quote binds other measurements");
+	return binding_ok(c, q, off, e);
+}
+
 bool
 appraise_offline(const struct appraisal_challenge *c, const struct appraisal_answer *a,
     const struct quote_view *q, struct appraisal_offline *out, struct err *e)
@@ -60,13 +98,10 @@ appraise_offline(const struct appraisal_challenge *c, const struct appraisal_ans
 		return false;
 	if (!a->measurements || a->measurements->type != JSON_OBJECT)
 		return err_set(e, ERR_MALFORMED, REASON_MISSING_QUOTE, "measurements is no object");
-	if (!report_data_ok(a, q, e)
-	    || !attest_claims_digest(a->doc, a->measurements, off.claims_digest, e))
+	if (!report_data_ok(a, q, e))
 		return false;
-	if (memcmp(off.claims_digest, q->report_data.p, ATTEST_DIGEST) != 0)
-		return err_set(
-		    e, ERR_UNTRUSTED, REASON_CLAIMS_MISMATCH, "the quote binds other measurements");
-	if (!binding_ok(c, q, &off, e))
+	if (c->legacy && is_without_binding(q) ? !legacy_ok(a, q, &off, e)
+					       : !bound_ok(c, a, q, &off, e))
 		return false;
 	*out = off;
 	return true;
@@ -79,9 +114,11 @@ appraise_full(const struct network *net, const struct appraisal_challenge *c,
     struct err *e)
 {
 	struct allowlist_match m;
+	struct quote_view view = *q;
 
+	view.bound_claims = off->unbound ? attest_legacy_claims : NULL;
 	return policy_judge_quote(net, q, e)
-	       && allowlist_compare(al, q, a->doc, a->measurements, secret, &m, e)
-	       && policy_judge(net, q, a->doc, a->measurements, &m, off->audience,
+	       && allowlist_compare(al, &view, a->doc, a->measurements, secret, &m, e)
+	       && policy_judge(net, &view, a->doc, a->measurements, &m, off->audience,
 		   c->channel[0] != '\0', out, e);
 }

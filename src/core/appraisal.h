@@ -15,6 +15,7 @@ struct appraisal_challenge {
 	const struct attest_identity *id;
 	uint8_t nonce[ATTEST_NONCE];
 	const char *channel; /* hex of the TLS exporter, or "" where none is expected */
+	bool legacy; /* the first agents' form is taken too: no nonce in the quote */
 	const char *const *audiences; /* accepted origins, finished */
 	size_t audience_n;
 };
@@ -30,19 +31,26 @@ struct appraisal_answer {
 struct appraisal_offline {
 	const char *audience; /* the one of `audiences` that the quote binds */
 	uint8_t claims_digest[ATTEST_DIGEST];
+	bool unbound; /* the first agents' form: it may be a copy of another VM's quote */
 };
 
-/* What an accepted answer earns. */
+/* What an accepted answer earns, and all that a network's rules ask of it: when they change, it is
+ * judged again by this. */
 struct admission {
 	bool sealed; /* claimed by measured code that is not a debug TD */
 	bool measured; /* the matching entry pins mrtd, rtmr1 and rtmr2 */
 	size_t entry; /* the allowlist's alternative that matched */
 	enum tcb_status tcb;
+	enum tee tee;
+	bool debug;
+	bool unbound; /* no nonce in the quote: freshness none */
+	bool claims_sealed; /* as far as the agent's word goes */
+	const char *config_fault; /* what agent_config lacks for a sealed network, or NULL */
 };
 
 /* Nonce, report data, claims digest, binding digest; in that order. Reasons: nonce_mismatch,
  * missing_quote_or_measurements, claims_not_canonical, report_data_mismatch with the causes
- * claims_mismatch and binding_mismatch. */
+ * claims_mismatch, binding_mismatch and freshness_missing. */
 MUST_CHECK bool appraise_offline(const struct appraisal_challenge *c,
     const struct appraisal_answer *a, const struct quote_view *q, struct appraisal_offline *out,
     struct err *e);

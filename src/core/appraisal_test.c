@@ -294,6 +294,88 @@ agent_config_keeps_traffic_home(void **state)
 	}
 }
 
+/* The same scene in the first agents' form: the claims' lines, then zeros. */
+static void
+set_legacy(struct scene *s, const char *claims)
+{
+	struct err e = {0};
+
+	set(s, claims, "https://cp.example", "");
+	memset(s->data, 0, sizeof s->data);
+	assert_true(attest_legacy_digest(&s->doc, json_top(&s->doc), s->data, &e));
+	hex_encode(span_of(s->data, 64), s->report_data);
+	s->c.legacy = true;
+}
+
+static const char *
+judge_legacy(struct scene *s, bool allowed, const char *list, struct admission *adm, struct err *e)
+{
+	static char token[ERR_TOKEN_MAX];
+	const struct network net = {
+	    .name = "old", .tcb_accept = TCB_BIT(TCB_UP_TO_DATE), .legacy_agents = allowed};
+	struct appraisal_offline off;
+	struct allowlist *al = NULL;
+	bool ok;
+
+	memset(e, 0, sizeof *e);
+	ok = appraise_offline(&s->c, &s->a, &s->q, &off, e)
+	     && allowlist_parse(&al, span_str(list), "v1", e)
+	     && appraise_full(&net, &s->c, &s->a, &off, &s->q, al, false, adm, e);
+	allowlist_free(al);
+	json_free(&s->doc);
+	return ok ? "" : err_token(e, token);
+}
+
+#define FIRST                                                                                      \
+	"{\"agent_dir_sha256\":\"aa\",\"agent_py_sha256\":\"bb\",\"vm_image_id\":\"img\","         \
+	"\"sealed\":true,\"extra\":\"x\"}"
+
+static void
+the_first_agents_form_is_taken_where_asked_for(void **state)
+{
+	struct admission adm;
+	struct scene s;
+	struct err e;
+	char tok[ERR_TOKEN_MAX];
+
+	set_legacy(&s, FIRST);
+	assert_string_equal(judge_legacy(&s, true, LIST, &adm, &e), "");
+	assert_true(adm.unbound && adm.sealed && adm.config_fault);
+	/* A claim that is in none of the four lines is nobody's. */
+	set_legacy(&s, FIRST);
+	assert_string_equal(
+	    judge_legacy(&s, true, "{\"measurements\":{" PINS ",\"extra\":\"x\"}}", &adm, &e),
+	    "measurement_mismatch:extra");
+	set_legacy(&s, FIRST);
+	assert_string_equal(
+	    judge_legacy(&s, true, "{\"measurements\":{\"agent_py_sha256\":\"b0\"}}", &adm, &e),
+	    "measurement_mismatch:agent_py_sha256");
+	set_legacy(&s, FIRST);
+	s.data[0] ^= 1;
+	hex_encode(span_of(s.data, 64), s.report_data);
+	assert_string_equal(judge_legacy(&s, true, LIST, &adm, &e), "claims_mismatch");
+	/* The rules changed while it was judged. */
+	set_legacy(&s, FIRST);
+	assert_string_equal(judge_legacy(&s, false, LIST, &adm, &e), "freshness_missing");
+	assert_string_equal(err_wire(&e, tok), "report_data_mismatch");
+	/* Not asked for: told so, whatever the claims. */
+	set_legacy(&s, FIRST);
+	s.c.legacy = false;
+	assert_string_equal(judge_legacy(&s, true, LIST, &adm, &e), "freshness_missing");
+	/* An agent that binds a nonce is judged by that, there too. */
+	set(&s, CLAIMS, "https://cp.example", "");
+	s.c.legacy = true;
+	assert_string_equal(judge_legacy(&s, true, LIST, &adm, &e), "");
+	assert_false(adm.unbound);
+	set(&s, CLAIMS, "https://evil.example", "");
+	s.c.legacy = true;
+	assert_string_equal(judge_legacy(&s, true, LIST, &adm, &e), "binding_mismatch");
+	/* Nor does a right nonce member help a quote that binds none. */
+	set_legacy(&s, FIRST);
+	s.c.nonce[0] ^= 1;
+	assert_string_equal(judge_legacy(&s, true, LIST, &adm, &e), "nonce_mismatch");
+}
+
 int
 main(void)
 {
@@ -304,6 +386,7 @@ main(void)
 	    cmocka_unit_test(the_quote_must_suit_the_network),
 	    cmocka_unit_test(sealed_networks_take_sealed_code),
 	    cmocka_unit_test(agent_config_keeps_traffic_home),
+	    cmocka_unit_test(the_first_agents_form_is_taken_where_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

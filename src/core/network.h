@@ -1,5 +1,6 @@
-/* network.h - the networks that a control plane serves and what each asks of an agent. A value;
- * owns nothing. */
+/* network.h - the networks that a control plane serves and what each asks of an agent, built in or
+ * read from the text of a networks file (docs/networks.md). A value; owns nothing, reads no
+ * file. */
 #ifndef CORE_NETWORK_H
 #define CORE_NETWORK_H
 
@@ -14,6 +15,7 @@ struct network {
 	bool needs_pins; /* ask for pinned boot registers although it is not sealed-only */
 	bool allow_debug;
 	bool allow_sgx;
+	bool legacy_agents; /* take the first agents' quotes, which bind no nonce */
 	uint32_t tcb_accept; /* TCB_BITs */
 };
 
@@ -24,6 +26,11 @@ struct networks {
 
 /* The seed's two: forge-1 (sealed-only) and sandbox-1. */
 void networks_default(struct networks *out);
+
+/* Read a networks file. Nothing in it is passed over: an unknown member, one that occurs twice, a
+ * value of another type and rules that contradict each other are BAD_SETTING, with the line, the
+ * place and the name in `detail` and `shown`. */
+MUST_CHECK bool networks_parse(struct networks *out, struct span text, struct err *e);
 
 /* The network of that name, or NULL. */
 const struct network *networks_find(const struct networks *all, const char *name);

@@ -9,6 +9,11 @@
 MUST_CHECK bool policy_judge_quote(
     const struct network *net, const struct quote_view *q, struct err *e);
 
+/* What a network asks of an answer that was right: all of its rules, by what an admission keeps.
+ * Both at the admission and after the rules have changed. */
+MUST_CHECK bool policy_judge_admission(
+    const struct network *net, const struct admission *a, struct err *e);
+
 /* The whole: as above, then the list's narrower TCB statuses, sealed_required,
  * allowlist_unmeasured, agent_config_rejected. `audience` is the one that the quote binds. */
 MUST_CHECK bool policy_judge(const struct network *net, const struct quote_view *q,

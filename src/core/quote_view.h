@@ -71,6 +71,8 @@ struct quote_view {
 	enum tcb_status tcb; /* TCB_UNKNOWN before collateral was judged */
 	struct span report_data; /* 64 bytes */
 	struct span reg[REG_COUNT]; /* empty: the quote has no such register */
+	const char *const *bound_claims; /* those that report_data binds, NULL at the end of them;
+	                                  * NULL: all */
 };
 
 #endif

@@ -371,6 +371,7 @@ fill_replica(
 	if (p->lease.until_ms > now.ms)
 		p->lease_until_s += (int64_t)((p->lease.until_ms - now.ms) / 1000);
 	p->sealed = adm->sealed;
+	p->unbound = adm->unbound;
 	p->last_attested_at = now.s;
 	return true;
 }

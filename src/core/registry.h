@@ -48,6 +48,7 @@ struct registry_admission {
 	void *session; /* the caller's, handed back as it is */
 	bool renew; /* came of a register: renews the TTL */
 	bool sealed;
+	bool unbound; /* freshness none */
 	const char *tcb_status;
 	const char *advisories; /* commas between, or "" */
 	uint8_t platform[32]; /* hash of the PPID; all zero: unknown, equal to none */

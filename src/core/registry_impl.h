@@ -46,7 +46,7 @@ struct replica {
 	uint64_t last_health_ms;
 	uint64_t last_pick;
 	size_t in_flight;
-	bool sealed, routed, warned;
+	bool sealed, unbound, routed, warned;
 	enum health health;
 };
 

@@ -123,7 +123,7 @@ show_replica(
 	out->health_status = health[health_now(r, p, now)];
 	if (lease_holds(&p->lease, now.ms)) {
 		out->lease_expires_at = p->lease_until_s;
-		out->freshness = "bound";
+		out->freshness = p->unbound ? "none" : "bound";
 	}
 }
 
@@ -153,6 +153,7 @@ resolve_app(
 {
 	const struct replica *shown = NULL;
 	enum fitness best = FIT_NONE;
+	bool unbound = false;
 
 	memset(out, 0, sizeof *out);
 	show_app(r, a, now, out);
@@ -162,6 +163,7 @@ resolve_app(
 		out->replicas++;
 		out->replicas_connected++;
 		out->replicas_serving += f == FIT_SERVING;
+		unbound |= f == FIT_SERVING && p->unbound;
 		out->in_flight += p->in_flight;
 		if (!shown || f > best
 		    || (f == best && p->last_attested_at > shown->last_attested_at))
@@ -171,6 +173,9 @@ resolve_app(
 	}
 	if (shown)
 		show_replica(r, shown, now, out);
+	/* Any of those that serve may be the one that a visitor meets. */
+	if (unbound)
+		out->freshness = "none";
 	out->ws_connected = shown != NULL;
 	out->attestation_status = attestation_status(a, best);
 	out->reason = why_not(a, best, now.s);

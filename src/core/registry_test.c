@@ -600,12 +600,48 @@ pins_hold(void **state)
 	assert_true(registry_load_pin(reg, &row, &e));
 }
 
+/* A visitor may meet any of an app's replicas: the least of them is what is said. */
+static void
+freshness_is_that_of_the_least(void **state)
+{
+	struct attest_identity id = identity("app", "old");
+	struct registry_admission a = admission(&id, &id, 0);
+	struct registry_claim c;
+	struct replica *old, *p;
+	struct resolve r;
+	void *replaced;
+	struct err e = {0};
+	char s1;
+
+	p = join("app", "agent-1", &s1);
+	assert_true(registry_resolve(reg, span_str("app"), now, &r));
+	assert_string_equal(r.freshness, "bound");
+	a.unbound = true;
+	memset(a.platform, 0, sizeof a.platform);
+	assert_true(registry_claim(reg, &a, now, &c, &e));
+	assert_true(registry_attach(reg, &a, now, &old, &replaced, &e));
+	assert_true(registry_resolve(reg, span_str("app"), now, &r));
+	assert_string_equal(r.freshness, "bound"); /* it serves nobody yet */
+	registry_health(reg, old, true, now);
+	assert_true(registry_resolve(reg, span_str("app"), now, &r));
+	assert_string_equal(r.freshness, "none");
+	/* A copy of its quote names no platform: the older tunnel is asked first. */
+	a.session = &s1;
+	assert_true(registry_claim(reg, &a, now, &c, &e));
+	assert_int_equal(c.outcome, REGISTRY_CONTESTED);
+	registry_detach(reg, old, false);
+	assert_true(registry_resolve(reg, span_str("app"), now, &r));
+	assert_string_equal(r.freshness, "bound");
+	registry_detach(reg, p, false);
+}
+
 int
 main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
 	    T(resolve_fills_every_field),
+	    T(freshness_is_that_of_the_least),
 	    T(a_name_is_bound),
 	    T(a_failed_write_frees_the_name),
 	    T(the_same_platform_replaces),

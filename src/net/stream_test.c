@@ -463,6 +463,28 @@ test_tls(void **state)
 	assert_int_equal(e.reason, REASON_BAD_SETTING);
 }
 
+/* A pair that cannot be used leaves what was there; connections that are open know of nothing. */
+static void
+test_tls_reload(void **state)
+{
+	struct err e = {0};
+	struct tls_ctx *server = tls_ctx_server(cert_path, key_path, &e);
+	struct tls_ctx *client = tls_ctx_client(cert_path, &e);
+
+	assert_non_null(server);
+	assert_non_null(client);
+	assert_false(tls_ctx_reload(server, cert_path, "/nonexistent", &e));
+	assert_int_equal(e.reason, REASON_BAD_SETTING);
+	err_clear(&e);
+	assert_false(tls_ctx_reload(server, key_path, key_path, &e));
+	err_clear(&e);
+	echo_round(server, client, "127.0.0.1", "localhost");
+	assert_true(tls_ctx_reload(server, cert_path, key_path, &e));
+	echo_round(server, client, "127.0.0.1", "localhost");
+	tls_ctx_free(server);
+	tls_ctx_free(client);
+}
+
 int
 main(void)
 {
@@ -475,6 +497,7 @@ main(void)
 	    cmocka_unit_test(test_out_of_descriptors),
 	    cmocka_unit_test(test_too_many_streams),
 	    cmocka_unit_test(test_tls),
+	    cmocka_unit_test(test_tls_reload),
 	};
 
 	return cmocka_run_group_tests(tests, make_cert, drop_cert);

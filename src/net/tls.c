@@ -70,6 +70,13 @@ tls_ctx_client(const char *ca_file, struct err *e)
 	return c;
 }
 
+/* Nobody is there to type one: OpenSSL would ask at the terminal, and everything would wait. */
+static int
+no_passphrase(char *buf, int size, int rwflag, void *ctx)
+{
+	return -1;
+}
+
 struct tls_ctx *
 tls_ctx_server(const char *cert_file, const char *key_file, struct err *e)
 {
@@ -78,6 +85,10 @@ tls_ctx_server(const char *cert_file, const char *key_file, struct err *e)
 
 	if (!c)
 		return NULL;
+	SSL_CTX_set_min_proto_version(c->ssl, TLS1_3_VERSION);
+	SSL_CTX_set_default_passwd_cb(c->ssl, no_passphrase);
+	SSL_CTX_set_max_early_data(c->ssl, 0);
+	SSL_CTX_set_recv_max_early_data(c->ssl, 0);
 	if (SSL_CTX_use_certificate_chain_file(c->ssl, cert_file) == 1) {
 		what = key_file;
 		if (SSL_CTX_use_PrivateKey_file(c->ssl, key_file, SSL_FILETYPE_PEM) == 1
@@ -87,6 +98,21 @@ tls_ctx_server(const char *cert_file, const char *key_file, struct err *e)
 	tls_err(e, REASON_BAD_SETTING, what);
 	tls_ctx_free(c);
 	return NULL;
+}
+
+/* A session holds the SSL_CTX that it began with. */
+bool
+tls_ctx_reload(struct tls_ctx *c, const char *cert_file, const char *key_file, struct err *e)
+{
+	struct tls_ctx *fresh = tls_ctx_server(cert_file, key_file, e);
+	SSL_CTX *old = c->ssl;
+
+	if (!fresh)
+		return false;
+	c->ssl = fresh->ssl;
+	fresh->ssl = old;
+	tls_ctx_free(fresh);
+	return true;
 }
 
 void

@@ -1,6 +1,6 @@
 /* tls.h - what a TLS end trusts and shows: a context that any number of streams share. Streams
- * hold references of their own, so the owner may free the context while they live. TLS 1.2 at
- * least, 1.3 where the peer can; a client always verifies chain and host name. */
+ * hold references of their own, so the owner may free the context while they live. A server
+ * speaks TLS 1.3, a client 1.2 too, and it always verifies chain and host name. */
 #ifndef NET_TLS_H
 #define NET_TLS_H
 
@@ -12,9 +12,15 @@ struct tls_ctx;
 /* Trust the system's store, or only the certificates in the PEM file ca_file when not NULL. */
 MUST_CHECK struct tls_ctx *tls_ctx_client(const char *ca_file, struct err *e);
 
-/* Serve with a PEM chain and its key. */
+/* Serve with a PEM chain and its key: TLS 1.3 alone, without resumption or early data, so that the
+ * exporter names one connection. */
 MUST_CHECK struct tls_ctx *tls_ctx_server(
     const char *cert_file, const char *key_file, struct err *e);
+
+/* Serve new connections with another chain and key; those that are open go on. What was there stays
+ * where the new pair cannot be used. */
+MUST_CHECK bool tls_ctx_reload(
+    struct tls_ctx *c, const char *cert_file, const char *key_file, struct err *e);
 
 /* Drop the owner's reference. Takes NULL. */
 void tls_ctx_free(struct tls_ctx *c);

@@ -285,8 +285,22 @@ print_settings(enum program p, const struct settings *s)
 	return fflush(stdout) == 0 ? 0 : 1;
 }
 
+static int
+complain(enum program p, const struct err *e)
+{
+	fprintf(stderr, "%s: %s\n", program_name(p), e->shown[0] ? e->shown : e->detail);
+	return CONFIG_EXIT_USAGE;
+}
+
 int
 config_start(enum program p, int argc, char **argv, struct settings *s, struct env *env)
+{
+	return config_start_checked(p, argc, argv, s, env, NULL);
+}
+
+int
+config_start_checked(enum program p, int argc, char **argv, struct settings *s, struct env *env,
+    config_check_fn *check)
 {
 	enum common what = take_common(&argc, argv);
 	enum log_level level = LOG_INFO;
@@ -301,9 +315,8 @@ config_start(enum program p, int argc, char **argv, struct settings *s, struct e
 		return rc;
 	buf_init(&others, 1u << 16);
 	if (!config_load(p, argc, argv, environ, s, &others, &e)) {
-		fprintf(stderr, "%s: %s\n", program_name(p), e.shown[0] ? e.shown : e.detail);
 		buf_fini(&others);
-		return CONFIG_EXIT_USAGE;
+		return complain(p, &e);
 	}
 	if (log_level_find(s->log_level, &level))
 		env->log.level = level;
@@ -313,5 +326,7 @@ config_start(enum program p, int argc, char **argv, struct settings *s, struct e
 	buf_fini(&others);
 	if (what == COMMON_PRINT)
 		return print_settings(p, s);
-	return what == COMMON_CHECK ? 0 : -1;
+	if (what != COMMON_CHECK)
+		return -1;
+	return check && !check(s, &e) ? complain(p, &e) : 0;
 }

@@ -19,6 +19,11 @@
 MUST_CHECK int config_start(
     enum program p, int argc, char **argv, struct settings *s, struct env *env);
 
+/* The same for a program whose settings name files: --check-config tries those too. */
+typedef bool config_check_fn(const struct settings *s, struct err *e);
+MUST_CHECK int config_start_checked(enum program p, int argc, char **argv, struct settings *s,
+    struct env *env, config_check_fn *check);
+
 /* The reading alone. `list` is a NULL-terminated array of NAME=value. Names that belong to
  * another of our programs go to `others`, with commas between. Only settings' flags are known
  * here. Refusal: BAD_SETTING, `shown` says which and what to do. */

@@ -1,0 +1,35 @@
+/* Any bytes as a networks file. What is taken must be coherent, and name each network once. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/network.h"
+#include "core/quote_view.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	struct networks nets = {.n = 99};
+	struct err e = {0};
+
+	if (!networks_parse(&nets, span_of(p, n), &e)) {
+		if (nets.n != 99 || !e.shown[0])
+			abort();
+		return 0;
+	}
+	if (nets.n < 1 || nets.n > NETWORKS_MAX)
+		abort();
+	for (size_t i = 0; i < nets.n; i++) {
+		const struct network *net = &nets.v[i];
+
+		if (!net->tcb_accept || (net->tcb_accept & TCB_BIT(TCB_REVOKED)) || net->allow_sgx)
+			abort();
+		if (net->sealed_only
+		    && (net->allow_debug || net->legacy_agents || !net->needs_pins))
+			abort();
+		if (networks_find(&nets, net->name) != net || strlen(net->name) == 0)
+			abort();
+	}
+	return 0;
+}
