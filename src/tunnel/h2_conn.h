@@ -32,6 +32,7 @@ struct h2_stream {
 	size_t credit; /* bytes of the body that are welcome */
 	int64_t window; /* bytes of it that the peer knows of */
 	size_t owed; /* bytes that came and nobody consumed */
+	size_t promised; /* that, and what may still come of the window */
 	size_t peak; /* the most credit, up to a window, that whoever gets them had */
 	/* what goes */
 	struct buf queue; /* from `sent` on, it waits */
@@ -74,6 +75,7 @@ struct h2_conn {
 	struct h2_live *live;
 	struct h2_stream *first, **last, *due;
 	size_t n, unconsumed, queued;
+	size_t promised; /* of all streams */
 	size_t withheld; /* bytes whose window of the connection is not given back yet */
 	bool settled; /* the peer's first settings came */
 	bool woken; /* the owner was asked for a flush */

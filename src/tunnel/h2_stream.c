@@ -5,6 +5,34 @@
 /* Body bytes of a DATA frame that is one message with its head. */
 #define DATA_MAX (LIMIT_H2_MESSAGE - 9)
 
+/* A window is never smaller, so that the least of a crowd moves, too: a thousand of them are a quarter
+ * of a tunnel's window. */
+#define SHARE_MIN 4096u
+
+static void
+promise(struct h2_stream *s)
+{
+	size_t now = s->owed + (s->window > 0 ? (size_t)s->window : 0);
+
+	s->conn->promised = s->conn->promised - s->promised + now;
+	s->promised = now;
+}
+
+/* What a stream may have under way. Readers who stall hold what came for ever: if each could hold a
+ * whole window, some tens would hold the tunnel's, and with it everybody. So each gets an eighth of
+ * what the others leave of a quarter, and with SHARE_MIN for each of a thousand all together stay
+ * below the half at which the connection's window is kept back. */
+static size_t
+share(const struct h2_stream *s)
+{
+	const struct h2_conn *c = s->conn;
+	size_t pool = c->o.tunnel_window / 4, others = c->promised - s->promised;
+	size_t mine = others < pool ? (pool - others) / 8 : 0;
+
+	mine = mine > SHARE_MIN ? mine : SHARE_MIN;
+	return mine < c->o.stream_window ? mine : c->o.stream_window;
+}
+
 void
 h2_stream_init(struct h2_stream *s, struct h2_conn *c, void *owner, size_t window)
 {
@@ -15,6 +43,7 @@ h2_stream_init(struct h2_stream *s, struct h2_conn *c, void *owner, size_t windo
 	*c->last = s;
 	c->last = &s->next;
 	c->n++;
+	promise(s);
 }
 
 static void
@@ -30,6 +59,7 @@ set_owed(struct h2_stream *s, size_t owed)
 
 	c->unconsumed = c->unconsumed - s->owed + owed;
 	s->owed = owed;
+	promise(s);
 	if (!c->withheld || c->unconsumed > c->o.tunnel_window / 2)
 		return;
 	consume(c, c->withheld);
@@ -69,6 +99,7 @@ h2_stream_drop(struct h2_stream *s, uint32_t code)
 	if (!c)
 		return;
 	detach(s, code);
+	s->window = 0;
 	set_owed(s, 0);
 	c->queued -= h2_stream_queued(s);
 	due_unlink(s);
@@ -126,8 +157,8 @@ void
 h2_stream_update(struct h2_stream *s)
 {
 	struct h2_conn *c = s->conn;
-	size_t most = c->o.stream_window;
-	int64_t target = (int64_t)(s->credit < most ? s->credit : most);
+	size_t most = share(s), room = s->owed < most ? most - s->owed : 0;
+	int64_t target = (int64_t)(s->credit < room ? s->credit : room);
 
 	/* A frame for each half of the window, not for each grant. */
 	if (!s->open || s->remote_ended || target <= s->window || s->window > target / 2)
@@ -137,6 +168,7 @@ h2_stream_update(struct h2_stream *s)
 		c->ng, NGHTTP2_FLAG_NONE, s->id, (int32_t)(target - s->window)),
 	    "WINDOW_UPDATE");
 	s->window = target;
+	promise(s);
 	h2_conn_wake(c);
 }
 
