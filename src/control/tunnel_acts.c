@@ -186,26 +186,7 @@ act(struct tunnel *t, const struct session_action *a, enum session_event ev, str
 void
 tunnel_on_due(void *ctx)
 {
-	struct tunnel *t = ctx;
-
-	if (t->session.state == SESSION_ATTESTED
-	    && env_now_ms(t->c->env) < session_due_ms(&t->session))
-		tunnel_challenge(t, WHY_PERIODIC);
-	else
-		tunnel_event(t, SESSION_EV_TIMER);
-}
-
-/* Re-attestations come up to a tenth of the interval early, so that a thousand agents that
- * connected in one second do not answer in one second for ever. */
-static uint64_t
-jitter_ms(const struct tunnel *t)
-{
-	uint32_t random;
-
-	if (t->session.state != SESSION_ATTESTED || t->session.register_again)
-		return 0;
-	env_random(t->c->env, &random, sizeof random);
-	return (uint64_t)t->c->session_set.interval_s * 100 * (random & 0xffff) >> 16;
+	tunnel_event(ctx, SESSION_EV_TIMER);
 }
 
 void
@@ -218,6 +199,7 @@ tunnel_step_with(struct tunnel *t, struct session_input *in, struct span message
 	env_random(t->c->env, nonce, sizeof nonce);
 	in->now_ms = now;
 	in->nonce = nonce;
+	env_random(t->c->env, &in->random, sizeof in->random);
 	session_step(&t->session, in, &todo);
 	for (size_t i = 0; i < todo.n; i++)
 		act(t, &todo.v[i], in->ev, message);
@@ -225,10 +207,7 @@ tunnel_step_with(struct tunnel *t, struct session_input *in, struct span message
 	if (due == UINT64_MAX || t->gone) {
 		net_timer_stop(&t->due);
 	} else if (todo.n || !net_timer_is_running(&t->due)) {
-		uint64_t wait = due > now ? due - now : 0, early = jitter_ms(t);
-
-		net_timer_start(
-		    t->c->loop, &t->due, wait > early ? wait - early : wait, tunnel_on_due, t);
+		net_timer_start(t->c->loop, &t->due, due > now ? due - now : 0, tunnel_on_due, t);
 	}
 }
 
