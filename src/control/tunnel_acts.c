@@ -1,6 +1,7 @@
 #include "base/hex.h"
 #include "base/rfc3339.h"
 #include "control/attest.h"
+#include "control/sweep.h"
 #include "control/tunnel_endpoint.h"
 
 static void
@@ -82,6 +83,7 @@ do_admit(struct tunnel *t)
 	    t->session.id.release_tag, "network", t->session.id.network, "tcb", r.tcb_status,
 	    "freshness", t->earned.unbound ? "none" : "bound", "peer", t->peer, NULL);
 	tunnel_say(t, "ok", &ok, r.row.expires_at);
+	sweep_note_end(t->c, r.row.expires_at);
 }
 
 /* End the requests in flight. That the app is not to be reached any more (403, or 5xx) is for the
@@ -116,6 +118,28 @@ tunnel_leave(struct tunnel *t, const struct err *why, bool invalid)
 	attest_cancel(t->attempt);
 	t->attempt = NULL;
 	set_pending(t, false);
+}
+
+/* What its end cut off, and when it last was of use: what one asks of a log the day after. */
+static void
+log_lease_end(const struct tunnel *t, const struct err *why)
+{
+	struct control *c = t->c;
+	char time[RFC3339_SIZE];
+	struct log_line b;
+
+	log_begin(&b, "lease_ended");
+	log_err(&b, why);
+	log_str(&b, "app", t->session.id.app_name);
+	log_str(&b, "agent", t->session.id.agent_id);
+	log_int(&b, "streams", (int64_t)carriage_in_flight(t));
+	if (t->last_byte_ms) {
+		uint64_t ago_ms = env_now_ms(c->env) - t->last_byte_ms;
+
+		log_str(&b, "last_byte",
+		    rfc3339_write(env_now_s(c->env) - (int64_t)(ago_ms / 1000), time));
+	}
+	log_end(&c->env->log, LOG_INFO, &b);
 }
 
 static void
@@ -173,6 +197,7 @@ act(struct tunnel *t, const struct session_action *a, enum session_event ev, str
 		tunnel_say(t, "invalid", &a->err, 0);
 		break;
 	case SESSION_DO_UNROUTE:
+		log_lease_end(t, &a->err);
 		if (t->replica)
 			registry_unroute(t->c->registry, t->replica);
 		reset_requests(t, &a->err);

@@ -527,3 +527,17 @@ registry_sweep(struct registry *r, int64_t now_s,
 		}
 	}
 }
+
+int64_t
+registry_next_end(const struct registry *r, int64_t now_s)
+{
+	int64_t next = INT64_MAX;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct app *a = r->apps[i];
+
+		if (a->first && a->expires_at > now_s && a->expires_at < next)
+			next = a->expires_at;
+	}
+	return next;
+}

@@ -154,6 +154,9 @@ MUST_CHECK bool registry_delete(struct registry *r, const char *app_name,
 void registry_sweep(struct registry *r, int64_t now_s,
     void (*fn)(void *ctx, void *session, bool expired), void *ctx);
 
+/* The next moment at which a registration with replicas ends, INT64_MAX where there is none. */
+int64_t registry_next_end(const struct registry *r, int64_t now_s);
+
 /* --- pins --- */
 
 /* allowlist_changed where other bytes were accepted under this tag. *known says whether any were. */
