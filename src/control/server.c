@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#define ROOT_CA_MAX    65536
+#define ROOT_CA_MAX 65536
 /* A predecessor that was told to stop lets go of the registry at once, but may be told late. */
 #define LOCK_WAIT_MS 10000
 
@@ -145,6 +145,8 @@ open_registry(struct control *c, struct err *e)
 	struct store_loader to = {.app = load_app, .pin = load_pin, .ctx = c};
 
 	c->registry_set = (struct registry_settings){.ttl_s = c->set->registration_ttl_days * 86400,
+	    .quarantine_s = c->set->name_quarantine_days * 86400,
+	    .slow_start_s = (uint32_t)c->set->slow_start_sec,
 	    .warn_s = c->set->registration_warn_days * 86400,
 	    .health_timeout_s = (uint32_t)c->set->health_timeout_sec};
 	c->wake = wake_new(c->loop, on_wake, c, e);

@@ -45,6 +45,8 @@ struct replica {
 	int64_t last_attested_at, last_health_at;
 	uint64_t last_health_ms;
 	uint64_t last_pick;
+	uint64_t joined_ms;
+	uint32_t share; /* what it has saved up towards being asked; SHARE_WHOLE is one request */
 	size_t in_flight;
 	bool sealed, unbound, routed, warned;
 	enum health health;
@@ -59,6 +61,9 @@ struct registry {
 	size_t pin_n, pin_cap;
 	uint64_t picks;
 };
+
+#define SHARE_WHOLE 1000u
+#define SHARE_LEAST 100u /* of a replica that has just joined: one request in ten */
 
 struct strs *strs_new(const char *const *v, size_t n);
 const char *strs_get(const struct strs *s, size_t i);

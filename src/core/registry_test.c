@@ -7,7 +7,7 @@
 #define DAY 86400
 
 static const struct registry_settings SET = {
-    .ttl_s = 30 * DAY, .warn_s = 3 * DAY, .health_timeout_s = 120};
+    .ttl_s = 30 * DAY, .warn_s = 3 * DAY, .quarantine_s = 30 * DAY, .health_timeout_s = 120};
 
 static struct networks nets;
 static struct registry *reg;
@@ -171,10 +171,116 @@ a_name_is_bound(void **state)
 	snprintf(id.repo, sizeof id.repo, "other/repo");
 	assert_string_equal(claim(&a, &c), "app_name_taken");
 	registry_detach(reg, p, false);
+	/* For a while it is kept for who had it, on whichever network. */
+	assert_string_equal(claim(&a, &c), "app_name_taken");
+	pass_time(30 * DAY);
 	assert_string_equal(claim(&a, &c), "");
 	assert_string_equal(c.row.repo, "other/repo");
 	assert_int_equal(c.row.repo_id, 8);
 	assert_int_equal(c.row.registered_at, now.s);
+}
+
+static void
+a_name_is_kept_for_who_had_it(void **state)
+{
+	struct attest_identity id = identity("app", "a");
+	struct registry_admission a = admission(&id, NULL, 1);
+	struct registry_claim c;
+	struct err e = {0};
+	char s1;
+
+	registry_detach(reg, join("app", "a", &s1), false);
+	pass_time(30 * DAY);
+	snprintf(id.repo, sizeof id.repo, "other/repo");
+	assert_false(registry_may_register(reg, &id, 0, now.s, &e));
+	assert_int_equal(e.reason, REASON_APP_NAME_TAKEN);
+	assert_string_equal(e.shown, "the name is kept for the repository that had it");
+	assert_string_equal(claim(&a, &c), "app_name_taken");
+	snprintf(id.repo, sizeof id.repo, "org/repo");
+	snprintf(id.network, sizeof id.network, "forge-1");
+	assert_string_equal(claim(&a, &c), "");
+	assert_string_equal(c.row.network, "forge-1");
+	assert_int_equal(c.row.registered_at, now.s);
+	registry_unclaim(reg, &c);
+	pass_time(30 * DAY - 1);
+	snprintf(id.repo, sizeof id.repo, "other/repo");
+	assert_string_equal(claim(&a, &c), "app_name_taken");
+	pass_time(1);
+	assert_string_equal(claim(&a, &c), "");
+}
+
+static void
+a_repository_may_be_renamed(void **state)
+{
+	struct attest_identity id = identity("app", "a"), other = identity("app", "b");
+	struct registry_admission a = admission(&id, &id, 1), b = admission(&other, &other, 1);
+	struct registry_claim c;
+	struct replica *p;
+	void *replaced;
+	struct err e = {0};
+
+	a.repo_id = 7;
+	assert_string_equal(claim(&a, &c), "");
+	assert_true(registry_attach(reg, &a, now, &p, &replaced, &e));
+	snprintf(other.repo, sizeof other.repo, "new-org/repo");
+	/* Not known before the number is. */
+	assert_true(registry_may_register(reg, &other, 0, now.s, &e));
+	b.repo_id = 8;
+	assert_string_equal(claim(&b, &c), "app_name_taken");
+	b.repo_id = 7;
+	assert_string_equal(claim(&b, &c), "");
+	assert_string_equal(c.row.repo, "new-org/repo");
+	/* Whoever takes the old name is another. */
+	id.agent_id[0] = 'z';
+	a.repo_id = 9;
+	assert_string_equal(claim(&a, &c), "app_name_taken");
+	registry_detach(reg, p, false);
+}
+
+static void
+a_newcomer_grows_into_its_share(void **state)
+{
+	static struct registry_settings slow;
+	unsigned n[2] = {0}, early;
+	char s1, s2;
+	void *session;
+
+	registry_free(reg);
+	slow = SET;
+	slow.slow_start_s = 100;
+	struct err e = {0};
+
+	assert_true(registry_new(&reg, &slow, &nets, &e));
+	struct replica *p = join("app", "a", &s1), *q;
+
+	/* Alone it serves all. */
+	for (int i = 0; i < 10; i++)
+		assert_string_equal(pick("app", &session), "");
+	pass_time(100);
+	registry_health(reg, p, true, now);
+	q = join("app", "b", &s2);
+	for (int i = 0; i < 100; i++) {
+		assert_string_equal(pick("app", &session), "");
+		n[session == &s2]++;
+	}
+	early = n[1];
+	assert_true(early >= 8 && early <= 11);
+	pass_time(40);
+	n[1] = 0;
+	for (int i = 0; i < 100; i++) {
+		assert_string_equal(pick("app", &session), "");
+		n[session == &s2]++;
+	}
+	assert_true(n[1] > 2 * early && n[1] <= 50);
+	pass_time(60);
+	n[1] = 0;
+	for (int i = 0; i < 100; i++) {
+		assert_string_equal(pick("app", &session), "");
+		n[session == &s2]++;
+	}
+	assert_int_equal(n[1], 50);
+	registry_detach(reg, p, false);
+	registry_detach(reg, q, false);
 }
 
 static void
@@ -643,6 +749,9 @@ main(void)
 	    T(resolve_fills_every_field),
 	    T(freshness_is_that_of_the_least),
 	    T(a_name_is_bound),
+	    T(a_name_is_kept_for_who_had_it),
+	    T(a_repository_may_be_renamed),
+	    T(a_newcomer_grows_into_its_share),
 	    T(a_failed_write_frees_the_name),
 	    T(the_same_platform_replaces),
 	    T(another_platform_contests),
