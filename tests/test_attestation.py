@@ -175,6 +175,8 @@ def test_a_name_belongs_to_its_repo(world, control):
     stranger = HandAgent(world, control, network="sandbox-1", agent_id="hand-3")
     stranger.register()  # told at once, before a quote is made
     assert stranger.refused()[0]["reason"] == "app_name_taken"
+    hand.health()
+    assert control.wait_allowed()["repo"] == harness.REPO
 
 
 @pytest.mark.parametrize("name", ["www", "api", "health", "xn--80ak6aa92e"])
@@ -183,8 +185,6 @@ def test_a_name_that_nobody_may_have(world, control, name):
     hand.register()
     status, end = hand.refused()
     assert status["reason"] == "app_name_reserved" and end.code == 1008
-    hand.health()
-    assert control.wait_allowed()["repo"] == harness.REPO
 
 
 def test_a_failed_stranger_changes_nothing(world, control):
