@@ -140,6 +140,32 @@ def test_an_admin_who_removes_an_app_cuts_its_streams(world, backend):
     agent.wait_log("admin_removed")
 
 
+def test_a_ban_cuts_streams_and_lasts(world, backend):
+    control = world.control(EE_PROXY_TIMEOUT_SEC="60")
+    agent = world.agent(control, backend=backend)
+    control.wait_allowed()
+    listeners, asker = visit(control)
+    asked, url = time.monotonic(), f"{control.url}/v1/apps/myapp/ban"
+    assert http("POST", url)[0] == 204
+    for v in listeners:
+        v.wait_cut(1, asked)
+    asker.wait_reason("app_banned")
+    lease_ended(control, "app_banned", 3)
+    agent.wait_log("app_banned")
+    assert control.resolve()[1]["reason"] == "app_banned"
+    control.stop()
+    control.start()  # it is on disk, and removing the app does not lift it
+    assert control.resolve()[1]["reason"] == "app_banned"
+    assert http("DELETE", f"{control.url}/v1/apps/myapp")[0] == 204
+    hand = harness.HandAgent(world, control)
+    hand.register()
+    assert hand.refused()[0]["reason"] == "app_banned"
+    assert http("DELETE", url)[0] == 204 and http("DELETE", url)[0] == 404
+    hand = harness.HandAgent(world, control)
+    hand.admitted()
+    hand.ws.close()
+
+
 def test_the_end_of_a_registration_cuts_its_streams(world, backend, tmp_path):
     clock = tmp_path / "clock"
     clock.write_text("0")

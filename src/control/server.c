@@ -119,6 +119,12 @@ load_app(void *ctx, const struct app_row *row, struct err *e)
 }
 
 static bool
+load_ban(void *ctx, const struct ban_row *row, struct err *e)
+{
+	return registry_ban(((struct control *)ctx)->registry, row, e);
+}
+
+static bool
 load_pin(void *ctx, const struct pin_row *row, struct err *e)
 {
 	return registry_load_pin(((struct control *)ctx)->registry, row, e);
@@ -142,7 +148,7 @@ open_store(struct control *c, struct err *e)
 static bool
 open_registry(struct control *c, struct err *e)
 {
-	struct store_loader to = {.app = load_app, .pin = load_pin, .ctx = c};
+	struct store_loader to = {.app = load_app, .pin = load_pin, .ban = load_ban, .ctx = c};
 
 	c->registry_set = (struct registry_settings){.ttl_s = c->set->registration_ttl_days * 86400,
 	    .quarantine_s = c->set->name_quarantine_days * 86400,

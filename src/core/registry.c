@@ -152,6 +152,7 @@ put_row(struct registry *r, struct app *a, size_t at, const struct app_row *row,
 	a->expires_at = row->expires_at;
 	a->last_attested_at = row->last_attested_at;
 	a->sealed = row->sealed;
+	a->banned = registry_is_banned(r, row->name);
 	return true;
 }
 
@@ -212,6 +213,7 @@ registry_free(struct registry *r)
 	}
 	free(r->apps);
 	free(r->pins);
+	free(r->bans);
 	free(r);
 }
 
@@ -278,7 +280,8 @@ registry_may_register(const struct registry *r, const struct attest_identity *id
 {
 	size_t at;
 
-	return may_bind(r, registry_app(r, span_str(id->app_name), &at), id, repo_id, now_s, e);
+	return registry_may_appear(r, id->app_name, e)
+	       && may_bind(r, registry_app(r, span_str(id->app_name), &at), id, repo_id, now_s, e);
 }
 
 /* Another tunnel of the same agent. */
@@ -336,7 +339,8 @@ registry_claim(struct registry *r, const struct registry_admission *adm, struct 
 	struct replica *older = older_tunnel(a, adm);
 
 	memset(out, 0, sizeof *out);
-	if (!may_bind(r, a, adm->id, adm->repo_id, now.s, e))
+	if (!registry_may_appear(r, adm->id->app_name, e)
+	    || !may_bind(r, a, adm->id, adm->repo_id, now.s, e))
 		return false;
 	/* Only a register brings an expired registration back; a periodic attestation does not. */
 	if (!adm->renew && (!a || app_expired(a, now.s)))
@@ -412,6 +416,8 @@ registry_attach(struct registry *r, const struct registry_admission *adm, struct
 	struct replica *older = older_tunnel(a, adm), *p = adm->replica;
 
 	*replaced = NULL;
+	if (!registry_may_appear(r, adm->id->app_name, e))
+		return false;
 	if (!a || !is_owner(a, adm->id->repo, adm->repo_id) || (p && p->app != a))
 		return err_set(e, ERR_NOTFOUND, REASON_UNKNOWN_APP, "%.63s was removed meanwhile",
 		    adm->id->app_name);

@@ -161,6 +161,15 @@ void registry_sweep(struct registry *r, int64_t now_s,
 /* The next moment at which a registration with replicas ends, INT64_MAX where there is none. */
 int64_t registry_next_end(const struct registry *r, int64_t now_s);
 
+/* --- bans --- */
+
+/* Take a ban from the store, or from an admin: nobody may register the name, and no request goes to
+ * who has it. Their tunnels are the caller's to end (SESSION_EV_BANNED). */
+MUST_CHECK bool registry_ban(struct registry *r, const struct ban_row *row, struct err *e);
+/* False: it was not banned. */
+bool registry_unban(struct registry *r, const char *app_name);
+bool registry_is_banned(const struct registry *r, const char *app_name);
+
 /* --- pins --- */
 
 /* allowlist_changed where other bytes were accepted under this tag. *known says whether any were. */

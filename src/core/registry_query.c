@@ -33,6 +33,8 @@ fitness(
 static enum reason
 why_not(const struct app *a, enum fitness best, int64_t now_s)
 {
+	if (a->banned)
+		return REASON_APP_BANNED;
 	if (app_expired(a, now_s))
 		return REASON_REGISTRATION_EXPIRED;
 	switch (best) {

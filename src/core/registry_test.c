@@ -614,6 +614,57 @@ an_admin_frees_a_name(void **state)
 	assert_string_equal(claim(&a, &c), "");
 }
 
+static void
+visit_none(void *ctx, void *session)
+{
+}
+
+static void
+a_ban_outlives_what_it_hits(void **state)
+{
+	struct attest_identity id = identity("app", "b");
+	struct registry_admission a = admission(&id, NULL, 1);
+	struct registry_claim c;
+	struct ban_row row = {.name = "app", .banned_at = 5};
+	struct replica *p, *q;
+	struct resolve r;
+	void *session, *replaced;
+	struct err e = {0};
+	char s1;
+
+	p = join("app", "a", &s1);
+	assert_string_equal(claim(&a, &c), "");
+	for (int i = 0; i < 40; i++) { /* in any order, some twice */
+		struct ban_row other = {.banned_at = i};
+
+		snprintf(other.name, sizeof other.name, "n%d", (i * 7) % 39);
+		assert_true(registry_ban(reg, &other, &e));
+	}
+	assert_true(registry_ban(reg, &row, &e));
+	assert_true(registry_ban(reg, &row, &e));
+	assert_string_equal(pick("app", &session), "app_banned");
+	assert_true(registry_resolve(reg, span_str("app"), now, &r));
+	assert_int_equal(r.reason, REASON_APP_BANNED);
+	assert_false(registry_may_register(reg, &id, 0, now.s, &e));
+	assert_int_equal(e.reason, REASON_APP_BANNED);
+	/* Whoever was on his way to the disk comes back to a ban. */
+	err_clear(&e);
+	assert_false(registry_attach(reg, &a, now, &q, &replaced, &e));
+	assert_int_equal(e.reason, REASON_APP_BANNED);
+	assert_string_equal(claim(&a, &c), "app_banned");
+	registry_detach(reg, p, false);
+	/* Removed, it is banned still. */
+	err_clear(&e);
+	assert_true(registry_delete(reg, "app", visit_none, NULL, &e));
+	assert_string_equal(claim(&a, &c), "app_banned");
+	assert_true(registry_unban(reg, "app"));
+	assert_false(registry_unban(reg, "app"));
+	assert_true(registry_is_banned(reg, "n38"));
+	p = join("app", "a", &s1);
+	assert_string_equal(pick("app", &session), "");
+	registry_detach(reg, p, false);
+}
+
 static char listed[64];
 
 static bool
@@ -762,6 +813,7 @@ main(void)
 	    T(every_no_has_its_reason),
 	    T(nothing_is_connected_from_disk),
 	    T(an_admin_frees_a_name),
+	    T(a_ban_outlives_what_it_hits),
 	    T(apps_come_in_order),
 	    T(sessions_of_an_app),
 	    T(pins_hold),
