@@ -2,7 +2,8 @@
 
 #include "control/tunnel_endpoint.h"
 
-#define SWEEP_EVERY_S 30
+#define SWEEP_EVERY_S  30
+#define FORGET_AT_ONCE 64
 
 static void on_sweep(void *ctx);
 
@@ -21,6 +22,25 @@ mark_swept(void *ctx, void *session, bool expired)
 	t->swept = expired ? TUNNEL_EXPIRED : TUNNEL_EXPIRING;
 }
 
+/* Names that are free again take no room. A row that stays because the disk is busy is met again after
+ * the next start. */
+static void
+forget_names(struct control *c)
+{
+	struct store_change ch = {.op = STORE_DELETE_APP};
+	struct err e = {0};
+
+	for (int i = 0; i < FORGET_AT_ONCE && c->store; i++) {
+		if (!registry_forget(c->registry, env_now_s(c->env), ch.u.app.name))
+			return;
+		log_event(&c->env->log, LOG_INFO, "name_freed", "app", ch.u.app.name, NULL);
+		if (!control_submit(c, &ch, 1, NULL, NULL, &e))
+			log_failure(&c->env->log, LOG_ERROR, "remove_failed", &e, "app",
+			    ch.u.app.name, NULL);
+		err_clear(&e);
+	}
+}
+
 /* Two passes: what a session does at its end changes what the sweep walks over. */
 static void
 on_sweep(void *ctx)
@@ -37,6 +57,7 @@ on_sweep(void *ctx)
 		else if (swept == TUNNEL_EXPIRING)
 			tunnel_warn(t);
 	}
+	forget_names(c);
 	sweep_begin(c);
 }
 

@@ -575,3 +575,18 @@ registry_next_end(const struct registry *r, int64_t now_s)
 	}
 	return next;
 }
+
+bool
+registry_forget(struct registry *r, int64_t now_s, char name[static ATTEST_APP_MAX + 1])
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const struct app *a = r->apps[i];
+
+		if (a->first || a->pending > 0 || now_s < a->expires_at + r->set->quarantine_s)
+			continue;
+		copy(name, ATTEST_APP_MAX + 1, strs_get(a->strs, APP_NAME));
+		drop_app(r, i);
+		return true;
+	}
+	return false;
+}

@@ -161,6 +161,10 @@ void registry_sweep(struct registry *r, int64_t now_s,
 /* The next moment at which a registration with replicas ends, INT64_MAX where there is none. */
 int64_t registry_next_end(const struct registry *r, int64_t now_s);
 
+/* Forget one name whose registration and quarantine are over and that nobody serves or asks for, and
+ * write it into `name`, so that its row can go, too. False: there is none. */
+bool registry_forget(struct registry *r, int64_t now_s, char name[static ATTEST_APP_MAX + 1]);
+
 /* --- bans --- */
 
 /* Take a ban from the store, or from an admin: nobody may register the name, and no request goes to

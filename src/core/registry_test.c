@@ -210,6 +210,26 @@ a_name_is_kept_for_who_had_it(void **state)
 }
 
 static void
+a_name_that_is_over_is_forgotten(void **state)
+{
+	char name[ATTEST_APP_MAX + 1], s1, s2;
+	struct replica *p = join("app", "a", &s1), *q = join("other", "a", &s2);
+
+	pass_time(60 * DAY - 1);
+	registry_detach(reg, q, false);
+	assert_false(registry_forget(reg, now.s, name));
+	pass_time(1);
+	registry_pending(reg, "other", 1);
+	assert_false(registry_forget(reg, now.s, name));
+	registry_pending(reg, "other", -1);
+	assert_true(registry_forget(reg, now.s, name));
+	assert_string_equal(name, "other");
+	assert_false(registry_forget(reg, now.s, name)); /* the other is served */
+	assert_int_equal(registry_count(reg), 1);
+	registry_detach(reg, p, false);
+}
+
+static void
 a_repository_may_be_renamed(void **state)
 {
 	struct attest_identity id = identity("app", "a"), other = identity("app", "b");
@@ -237,48 +257,45 @@ a_repository_may_be_renamed(void **state)
 	registry_detach(reg, p, false);
 }
 
+/* How many of the next hundred requests go to that session. */
+static unsigned
+share_of(const char *s)
+{
+	unsigned n = 0;
+	void *session;
+
+	for (int i = 0; i < 100; i++) {
+		assert_string_equal(pick("app", &session), "");
+		n += session == s;
+	}
+	return n;
+}
+
 static void
 a_newcomer_grows_into_its_share(void **state)
 {
 	static struct registry_settings slow;
-	unsigned n[2] = {0}, early;
+	unsigned early, later;
+	struct err e = {0};
 	char s1, s2;
-	void *session;
 
 	registry_free(reg);
 	slow = SET;
 	slow.slow_start_s = 100;
-	struct err e = {0};
-
 	assert_true(registry_new(&reg, &slow, &nets, &e));
 	struct replica *p = join("app", "a", &s1), *q;
 
-	/* Alone it serves all. */
-	for (int i = 0; i < 10; i++)
-		assert_string_equal(pick("app", &session), "");
+	assert_int_equal(share_of(&s1), 100); /* alone it serves all */
 	pass_time(100);
 	registry_health(reg, p, true, now);
 	q = join("app", "b", &s2);
-	for (int i = 0; i < 100; i++) {
-		assert_string_equal(pick("app", &session), "");
-		n[session == &s2]++;
-	}
-	early = n[1];
+	early = share_of(&s2);
 	assert_true(early >= 8 && early <= 11);
 	pass_time(40);
-	n[1] = 0;
-	for (int i = 0; i < 100; i++) {
-		assert_string_equal(pick("app", &session), "");
-		n[session == &s2]++;
-	}
-	assert_true(n[1] > 2 * early && n[1] <= 50);
+	later = share_of(&s2);
+	assert_true(later > 2 * early && later <= 50);
 	pass_time(60);
-	n[1] = 0;
-	for (int i = 0; i < 100; i++) {
-		assert_string_equal(pick("app", &session), "");
-		n[session == &s2]++;
-	}
-	assert_int_equal(n[1], 50);
+	assert_int_equal(share_of(&s2), 50);
 	registry_detach(reg, p, false);
 	registry_detach(reg, q, false);
 }
@@ -801,6 +818,7 @@ main(void)
 	    T(freshness_is_that_of_the_least),
 	    T(a_name_is_bound),
 	    T(a_name_is_kept_for_who_had_it),
+	    T(a_name_that_is_over_is_forgotten),
 	    T(a_repository_may_be_renamed),
 	    T(a_newcomer_grows_into_its_share),
 	    T(a_failed_write_frees_the_name),
