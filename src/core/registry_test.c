@@ -632,11 +632,6 @@ an_admin_frees_a_name(void **state)
 }
 
 static void
-visit_none(void *ctx, void *session)
-{
-}
-
-static void
 a_ban_outlives_what_it_hits(void **state)
 {
 	struct attest_identity id = identity("app", "b");
@@ -672,7 +667,7 @@ a_ban_outlives_what_it_hits(void **state)
 	registry_detach(reg, p, false);
 	/* Removed, it is banned still. */
 	err_clear(&e);
-	assert_true(registry_delete(reg, "app", visit_none, NULL, &e));
+	assert_true(registry_delete(reg, "app", detach_one, NULL, &e));
 	assert_string_equal(claim(&a, &c), "app_banned");
 	assert_true(registry_unban(reg, "app"));
 	assert_false(registry_unban(reg, "app"));
@@ -740,42 +735,6 @@ sessions_of_an_app(void **state)
 }
 
 static void
-pins_hold(void **state)
-{
-	static const uint8_t a[32] = {1}, b[32] = {2};
-	struct pin_row row;
-	struct err e = {0};
-	bool known;
-
-	assert_true(registry_pin_check(reg, "Org/Repo", "v1", a, &known, &e));
-	assert_false(known);
-	assert_true(registry_pin_put(reg, "Org/Repo", "v1", a, 7, &row, &e));
-	assert_string_equal(row.repo, "org/repo");
-	assert_int_equal(row.pinned_at, 7);
-	for (int i = 0; i < 40; i++) {
-		char tag[8];
-
-		snprintf(tag, sizeof tag, "t%d", (i * 17) % 40);
-		assert_true(registry_pin_put(reg, "org/repo", tag, b, 7, &row, &e));
-	}
-	assert_true(registry_pin_check(reg, "org/REPO", "v1", a, &known, &e));
-	assert_true(known);
-	assert_true(registry_pin_check(reg, "org/repo", "t33", b, &known, &e));
-	assert_true(known);
-	assert_true(registry_pin_check(reg, "org/repo", "V1", b, &known, &e)); /* tags have case */
-	assert_false(known);
-	assert_false(registry_pin_check(reg, "org/repo", "v1", b, &known, &e));
-	assert_int_equal(e.reason, REASON_ALLOWLIST_CHANGED);
-	err_clear(&e);
-	assert_false(registry_pin_put(reg, "org/repo", "v1", b, 9, &row, &e));
-	assert_int_equal(e.reason, REASON_ALLOWLIST_CHANGED);
-	assert_true(registry_pin_put(reg, "org/repo", "v1", a, 9, &row, &e));
-	assert_int_not_equal(row.pinned_at, 9); /* the first acceptance's time stays */
-	assert_true(registry_load_pin(reg, &row, &e));
-}
-
-/* A visitor may meet any of an app's replicas: the least of them is what is said. */
-static void
 freshness_is_that_of_the_least(void **state)
 {
 	struct attest_identity id = identity("app", "old");
@@ -834,7 +793,6 @@ main(void)
 	    T(a_ban_outlives_what_it_hits),
 	    T(apps_come_in_order),
 	    T(sessions_of_an_app),
-	    T(pins_hold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
