@@ -170,10 +170,21 @@ def test_a_name_belongs_to_its_repo(world, control):
     hand.admitted()
     world.publish(world.allowlist("vm1"), repo="evil/service")
     thief = HandAgent(world, control, repo="evil/service", agent_id="hand-2")
-    thief.register()  # the name's owner is known: told at once, before a quote is made
+    thief.register().answer(thief.challenge())  # it could be the same repository under a new name
     assert thief.refused()[0]["reason"] == "app_name_taken"
+    stranger = HandAgent(world, control, network="sandbox-1", agent_id="hand-3")
+    stranger.register()  # told at once, before a quote is made
+    assert stranger.refused()[0]["reason"] == "app_name_taken"
     hand.health()
     assert control.wait_allowed()["repo"] == harness.REPO
+
+
+@pytest.mark.parametrize("name", ["www", "api", "health", "xn--80ak6aa92e"])
+def test_a_name_that_nobody_may_have(world, control, name):
+    hand = HandAgent(world, control, app=name)
+    hand.register()
+    status, end = hand.refused()
+    assert status["reason"] == "app_name_reserved" and end.code == 1008
 
 
 def test_a_failed_stranger_changes_nothing(world, control):

@@ -280,6 +280,12 @@ dispatch(struct control *c, struct http_req *r, const struct route_match *m)
 	case ROUTE_APP_ATTEST:
 		apps_attest(c, r, m->app);
 		break;
+	case ROUTE_APP_BAN:
+		apps_ban(c, r, m->app);
+		break;
+	case ROUTE_APP_UNBAN:
+		apps_unban(c, r, m->app);
+		break;
 	case ROUTE_FORWARD:
 		front_forward(c->front, r, m->app, m->rest);
 		break;

@@ -30,6 +30,10 @@ void apps_get(struct control *c, struct http_req *r, struct span app);
 void apps_delete(struct control *c, struct http_req *r, struct span app);
 void apps_attest(struct control *c, struct http_req *r, struct span app);
 
+/* bans.c */
+void apps_ban(struct control *c, struct http_req *r, struct span app);
+void apps_unban(struct control *c, struct http_req *r, struct span app);
+
 /* proxy_json.c */
 void proxy_json(struct control *c, struct http_req *r, struct span app);
 

@@ -72,6 +72,7 @@ struct control {
 	uint64_t quiet_ms, quiet_n, quiet_dropped; /* the limit on lines about strangers */
 
 	struct net_timer sweep, grace;
+	uint64_t sweep_ms; /* when the sweep is due */
 	uint64_t drain_until_ms;
 	bool handed_over; /* it listens at sockets that outlive it */
 	bool draining, cut, store_broken;

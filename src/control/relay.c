@@ -21,6 +21,18 @@ may_carry(const struct tunnel *t)
 	return session_may_carry(&t->session, env_now_ms(t->c->env));
 }
 
+/* The same for bytes that pass, whose time is noted. */
+static bool
+may_pass(struct tunnel *t)
+{
+	uint64_t now = env_now_ms(t->c->env);
+
+	if (!session_may_carry(&t->session, now))
+		return false;
+	t->last_byte_ms = now;
+	return true;
+}
+
 /* -- choosing -- */
 
 static struct tunnel *
@@ -69,7 +81,11 @@ relay_free(struct relay *r)
 static void
 relay_body(struct exchange *x, struct span data)
 {
-	exchange_body(((struct relay *)x)->inner, data);
+	struct relay *r = (struct relay *)x;
+
+	/* Where the lease has just ended the session's timer resets the exchange. */
+	if (may_pass(r->t))
+		exchange_body(r->inner, data);
 }
 
 static void
@@ -173,7 +189,7 @@ still_may(struct relay *r)
 {
 	struct err e = {0};
 
-	if (may_carry(r->t))
+	if (may_pass(r->t))
 		return true;
 	(void)err_set(&e, ERR_EXPIRED, REASON_VERIFY_TIMEOUT, "lease ended under a request");
 	exchange_reset(r->inner);

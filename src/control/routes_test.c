@@ -27,6 +27,8 @@ finds_what_the_table_says(void **state)
 	    {"GET", "/v1/apps/x", ROUTE_APP, "x", ""},
 	    {"DELETE", "/v1/apps/x", ROUTE_APP_DELETE, "x", ""},
 	    {"POST", "/v1/apps/x/attest", ROUTE_APP_ATTEST, "x", ""},
+	    {"POST", "/v1/apps/x/ban", ROUTE_APP_BAN, "x", ""},
+	    {"DELETE", "/v1/apps/x/ban", ROUTE_APP_UNBAN, "x", ""},
 	    {"PATCH", "/v1/forward/x/", ROUTE_FORWARD, "x", "/"},
 	    {"GET", "/v1/forward/x/a/../b", ROUTE_FORWARD, "x", "/a/../b"},
 	    {"GET", "/v1/forward/x//", ROUTE_FORWARD, "x", "//"},

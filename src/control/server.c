@@ -6,6 +6,7 @@
 #include "control/reload.h"
 #include "control/resolve.h"
 #include "control/stop.h"
+#include "control/sweep.h"
 #include "os/daemon.h"
 #include "os/file.h"
 #include "store/sqlite.h"
@@ -16,8 +17,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#define SWEEP_EVERY_MS 30000
-#define ROOT_CA_MAX    65536
+#define ROOT_CA_MAX 65536
 /* A predecessor that was told to stop lets go of the registry at once, but may be told late. */
 #define LOCK_WAIT_MS 10000
 
@@ -119,6 +119,12 @@ load_app(void *ctx, const struct app_row *row, struct err *e)
 }
 
 static bool
+load_ban(void *ctx, const struct ban_row *row, struct err *e)
+{
+	return registry_ban(((struct control *)ctx)->registry, row, e);
+}
+
+static bool
 load_pin(void *ctx, const struct pin_row *row, struct err *e)
 {
 	return registry_load_pin(((struct control *)ctx)->registry, row, e);
@@ -142,9 +148,11 @@ open_store(struct control *c, struct err *e)
 static bool
 open_registry(struct control *c, struct err *e)
 {
-	struct store_loader to = {.app = load_app, .pin = load_pin, .ctx = c};
+	struct store_loader to = {.app = load_app, .pin = load_pin, .ban = load_ban, .ctx = c};
 
 	c->registry_set = (struct registry_settings){.ttl_s = c->set->registration_ttl_days * 86400,
+	    .quarantine_s = c->set->name_quarantine_days * 86400,
+	    .slow_start_s = (uint32_t)c->set->slow_start_sec,
 	    .warn_s = c->set->registration_warn_days * 86400,
 	    .health_timeout_s = (uint32_t)c->set->health_timeout_sec};
 	c->wake = wake_new(c->loop, on_wake, c, e);
@@ -283,32 +291,6 @@ open_gate(struct control *c, struct err *e)
 
 /* --- while it runs --- */
 
-static void
-mark_swept(void *ctx, void *session, bool expired)
-{
-	struct tunnel *t = session;
-
-	t->swept = expired ? TUNNEL_EXPIRED : TUNNEL_EXPIRING;
-}
-
-/* Two passes: what a session does at its end changes what the sweep walks over. */
-static void
-on_sweep(void *ctx)
-{
-	struct control *c = ctx;
-
-	registry_sweep(c->registry, env_now_s(c->env), mark_swept, NULL);
-	for (struct tunnel *t = c->tunnels; t; t = t->next) {
-		enum tunnel_swept swept = t->swept;
-
-		t->swept = TUNNEL_FRESH;
-		if (swept == TUNNEL_EXPIRED)
-			tunnel_event(t, SESSION_EV_EXPIRED);
-		else if (swept == TUNNEL_EXPIRING)
-			tunnel_warn(t);
-	}
-}
-
 static bool
 open_signals(struct control *c, struct err *e)
 {
@@ -363,7 +345,7 @@ start(struct control *c, struct err *e)
 	    || !open_registry(c, e) || !open_clients(c, e) || !open_http(c, e)
 	    || !set_audiences(c, e) || !open_front(c, e))
 		return false;
-	net_timer_repeat(c->loop, &c->sweep, SWEEP_EVERY_MS, on_sweep, c);
+	sweep_begin(c);
 	return true;
 }
 

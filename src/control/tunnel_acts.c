@@ -1,6 +1,7 @@
 #include "base/hex.h"
 #include "base/rfc3339.h"
 #include "control/attest.h"
+#include "control/sweep.h"
 #include "control/tunnel_endpoint.h"
 
 static void
@@ -82,6 +83,7 @@ do_admit(struct tunnel *t)
 	    t->session.id.release_tag, "network", t->session.id.network, "tcb", r.tcb_status,
 	    "freshness", t->earned.unbound ? "none" : "bound", "peer", t->peer, NULL);
 	tunnel_say(t, "ok", &ok, r.row.expires_at);
+	sweep_note_end(t->c, r.row.expires_at);
 }
 
 /* End the requests in flight. That the app is not to be reached any more (403, or 5xx) is for the
@@ -116,6 +118,28 @@ tunnel_leave(struct tunnel *t, const struct err *why, bool invalid)
 	attest_cancel(t->attempt);
 	t->attempt = NULL;
 	set_pending(t, false);
+}
+
+/* What its end cut off, and when it last was of use: what one asks of a log the day after. */
+static void
+log_lease_end(const struct tunnel *t, const struct err *why)
+{
+	struct control *c = t->c;
+	char time[RFC3339_SIZE];
+	struct log_line b;
+
+	log_begin(&b, "lease_ended");
+	log_err(&b, why);
+	log_str(&b, "app", t->session.id.app_name);
+	log_str(&b, "agent", t->session.id.agent_id);
+	log_int(&b, "streams", (int64_t)carriage_in_flight(t));
+	if (t->last_byte_ms) {
+		uint64_t ago_ms = env_now_ms(c->env) - t->last_byte_ms;
+
+		log_str(&b, "last_byte",
+		    rfc3339_write(env_now_s(c->env) - (int64_t)(ago_ms / 1000), time));
+	}
+	log_end(&c->env->log, LOG_INFO, &b);
 }
 
 static void
@@ -173,6 +197,7 @@ act(struct tunnel *t, const struct session_action *a, enum session_event ev, str
 		tunnel_say(t, "invalid", &a->err, 0);
 		break;
 	case SESSION_DO_UNROUTE:
+		log_lease_end(t, &a->err);
 		if (t->replica)
 			registry_unroute(t->c->registry, t->replica);
 		reset_requests(t, &a->err);
@@ -186,26 +211,7 @@ act(struct tunnel *t, const struct session_action *a, enum session_event ev, str
 void
 tunnel_on_due(void *ctx)
 {
-	struct tunnel *t = ctx;
-
-	if (t->session.state == SESSION_ATTESTED
-	    && env_now_ms(t->c->env) < session_due_ms(&t->session))
-		tunnel_challenge(t, WHY_PERIODIC);
-	else
-		tunnel_event(t, SESSION_EV_TIMER);
-}
-
-/* Re-attestations come up to a tenth of the interval early, so that a thousand agents that
- * connected in one second do not answer in one second for ever. */
-static uint64_t
-jitter_ms(const struct tunnel *t)
-{
-	uint32_t random;
-
-	if (t->session.state != SESSION_ATTESTED || t->session.register_again)
-		return 0;
-	env_random(t->c->env, &random, sizeof random);
-	return (uint64_t)t->c->session_set.interval_s * 100 * (random & 0xffff) >> 16;
+	tunnel_event(ctx, SESSION_EV_TIMER);
 }
 
 void
@@ -218,6 +224,7 @@ tunnel_step_with(struct tunnel *t, struct session_input *in, struct span message
 	env_random(t->c->env, nonce, sizeof nonce);
 	in->now_ms = now;
 	in->nonce = nonce;
+	env_random(t->c->env, &in->random, sizeof in->random);
 	session_step(&t->session, in, &todo);
 	for (size_t i = 0; i < todo.n; i++)
 		act(t, &todo.v[i], in->ev, message);
@@ -225,10 +232,7 @@ tunnel_step_with(struct tunnel *t, struct session_input *in, struct span message
 	if (due == UINT64_MAX || t->gone) {
 		net_timer_stop(&t->due);
 	} else if (todo.n || !net_timer_is_running(&t->due)) {
-		uint64_t wait = due > now ? due - now : 0, early = jitter_ms(t);
-
-		net_timer_start(
-		    t->c->loop, &t->due, wait > early ? wait - early : wait, tunnel_on_due, t);
+		net_timer_start(t->c->loop, &t->due, due > now ? due - now : 0, tunnel_on_due, t);
 	}
 }
 

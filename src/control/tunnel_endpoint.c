@@ -2,6 +2,7 @@
 
 #include "base/hex.h"
 #include "control/attest.h"
+#include "core/names.h"
 #include "wire/problem.h"
 
 #include <stdlib.h>
@@ -19,7 +20,8 @@ may_register(struct tunnel *t, const struct attest_identity *id, struct err *e)
 {
 	const struct network *net = NULL;
 
-	return attest_identity_check(id, e) && networks_get(&t->c->nets, id->network, &net, e)
+	return attest_identity_check(id, e) && names_check(id->app_name, e)
+	       && networks_get(&t->c->nets, id->network, &net, e)
 	       && registry_may_register(t->c->registry, id, 0, env_now_s(t->c->env), e);
 }
 

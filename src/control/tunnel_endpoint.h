@@ -26,6 +26,7 @@ struct tunnel {
 	struct net_timer due; /* the session's next deadline */
 	char channel[ATTEST_CHANNEL_MAX + 1]; /* hex of the TLS exporter, or "" */
 	char peer[CONTROL_PEER_MAX];
+	uint64_t last_byte_ms; /* when a visitor's request or answer last passed; 0: never */
 	uint64_t admitted_n; /* how often it was admitted: tells a contest that it answered */
 	bool attested; /* once: it does not count as a stranger's any more */
 	bool pending; /* shown as such in the registry */

@@ -152,6 +152,7 @@ put_row(struct registry *r, struct app *a, size_t at, const struct app_row *row,
 	a->expires_at = row->expires_at;
 	a->last_attested_at = row->last_attested_at;
 	a->sealed = row->sealed;
+	a->banned = registry_is_banned(r, row->name);
 	return true;
 }
 
@@ -212,6 +213,7 @@ registry_free(struct registry *r)
 	}
 	free(r->apps);
 	free(r->pins);
+	free(r->bans);
 	free(r);
 }
 
@@ -226,22 +228,49 @@ registry_load_app(struct registry *r, const struct app_row *row, struct err *e)
 
 /* --- admission --- */
 
-/* An expired name is free, once the last tunnel under it is gone. */
-static MUST_CHECK bool
-may_bind(const struct app *a, const struct attest_identity *id, int64_t repo_id, int64_t now_s,
-    struct err *e)
+/* GitHub's number says which repository it is, whatever its name is now; the name does where the
+ * number is not known. */
+static bool
+is_owner(const struct app *a, const char *repo, int64_t repo_id)
 {
-	if (!a || (app_expired(a, now_s) && !a->first))
+	if (a->repo_id != 0 && repo_id != 0)
+		return a->repo_id == repo_id;
+	return same_repo(strs_get(a->strs, APP_REPO), repo);
+}
+
+static MUST_CHECK bool
+is_owners(const struct app *a, const struct attest_identity *id, int64_t repo_id, struct err *e)
+{
+	const char *repo = strs_get(a->strs, APP_REPO);
+
+	if (is_owner(a, id->repo, repo_id))
 		return true;
-	if (!same_repo(strs_get(a->strs, APP_REPO), id->repo))
-		return err_set(e, ERR_POLICY, REASON_APP_NAME_TAKEN, "bound to repo %.140s",
-		    strs_get(a->strs, APP_REPO));
-	if (strcmp(strs_get(a->strs, APP_NETWORK), id->network) != 0)
+	if (!same_repo(repo, id->repo)) {
+		/* It may have been renamed. */
+		if (a->repo_id != 0 && repo_id == 0)
+			return true;
+		return err_set(e, ERR_POLICY, REASON_APP_NAME_TAKEN, "bound to repo %.140s", repo);
+	}
+	return err_set(e, ERR_POLICY, REASON_REPO_CHANGED, "bound to id %lld, now %lld",
+	    (long long)a->repo_id, (long long)repo_id);
+}
+
+/* Once the last tunnel under it is gone, an expired name is kept for its owner for a while, who may
+ * take it to another network, and is then free. */
+static MUST_CHECK bool
+may_bind(const struct registry *r, const struct app *a, const struct attest_identity *id,
+    int64_t repo_id, int64_t now_s, struct err *e)
+{
+	bool over = a && app_expired(a, now_s) && !a->first;
+
+	if (!a || (over && now_s >= a->expires_at + r->set->quarantine_s))
+		return true;
+	if (!is_owners(a, id, repo_id, e))
+		return over ? err_show(e, "the name is kept for the repository that had it")
+			    : false;
+	if (!over && strcmp(strs_get(a->strs, APP_NETWORK), id->network) != 0)
 		return err_set(e, ERR_POLICY, REASON_APP_NAME_TAKEN, "bound to network %.63s",
 		    strs_get(a->strs, APP_NETWORK));
-	if (a->repo_id != 0 && repo_id != 0 && a->repo_id != repo_id)
-		return err_set(e, ERR_POLICY, REASON_REPO_CHANGED, "bound to id %lld, now %lld",
-		    (long long)a->repo_id, (long long)repo_id);
 	return true;
 }
 
@@ -251,7 +280,8 @@ registry_may_register(const struct registry *r, const struct attest_identity *id
 {
 	size_t at;
 
-	return may_bind(registry_app(r, span_str(id->app_name), &at), id, repo_id, now_s, e);
+	return registry_may_appear(r, id->app_name, e)
+	       && may_bind(r, registry_app(r, span_str(id->app_name), &at), id, repo_id, now_s, e);
 }
 
 /* Another tunnel of the same agent. */
@@ -285,7 +315,7 @@ fill_row(const struct registry *r, const struct app *a, const struct registry_ad
 	else
 		row->registered_at = now_s;
 	copy(row->name, sizeof row->name, adm->id->app_name);
-	if (fresh)
+	if (fresh || !same_repo(row->repo, adm->id->repo)) /* renamed */
 		copy(row->repo, sizeof row->repo, adm->id->repo);
 	copy(row->network, sizeof row->network, adm->id->network);
 	copy(row->release_tag, sizeof row->release_tag, adm->id->release_tag);
@@ -309,7 +339,8 @@ registry_claim(struct registry *r, const struct registry_admission *adm, struct 
 	struct replica *older = older_tunnel(a, adm);
 
 	memset(out, 0, sizeof *out);
-	if (!may_bind(a, adm->id, adm->repo_id, now.s, e))
+	if (!registry_may_appear(r, adm->id->app_name, e)
+	    || !may_bind(r, a, adm->id, adm->repo_id, now.s, e))
 		return false;
 	/* Only a register brings an expired registration back; a periodic attestation does not. */
 	if (!adm->renew && (!a || app_expired(a, now.s)))
@@ -385,7 +416,9 @@ registry_attach(struct registry *r, const struct registry_admission *adm, struct
 	struct replica *older = older_tunnel(a, adm), *p = adm->replica;
 
 	*replaced = NULL;
-	if (!a || !same_repo(strs_get(a->strs, APP_REPO), adm->id->repo) || (p && p->app != a))
+	if (!registry_may_appear(r, adm->id->app_name, e))
+		return false;
+	if (!a || !is_owner(a, adm->id->repo, adm->repo_id) || (p && p->app != a))
 		return err_set(e, ERR_NOTFOUND, REASON_UNKNOWN_APP, "%.63s was removed meanwhile",
 		    adm->id->app_name);
 	if (older && !same_platform(older->platform, adm->platform))
@@ -402,6 +435,7 @@ registry_attach(struct registry *r, const struct registry_admission *adm, struct
 	}
 	if (!p->app) {
 		p->app = a;
+		p->joined_ms = now.ms;
 		p->next = a->first;
 		a->first = p;
 	}
@@ -526,4 +560,33 @@ registry_sweep(struct registry *r, int64_t now_s,
 			fn(ctx, p->session, expired);
 		}
 	}
+}
+
+int64_t
+registry_next_end(const struct registry *r, int64_t now_s)
+{
+	int64_t next = INT64_MAX;
+
+	for (size_t i = 0; i < r->n; i++) {
+		const struct app *a = r->apps[i];
+
+		if (a->first && a->expires_at > now_s && a->expires_at < next)
+			next = a->expires_at;
+	}
+	return next;
+}
+
+bool
+registry_forget(struct registry *r, int64_t now_s, char name[static ATTEST_APP_MAX + 1])
+{
+	for (size_t i = 0; i < r->n; i++) {
+		const struct app *a = r->apps[i];
+
+		if (a->first || a->pending > 0 || now_s < a->expires_at + r->set->quarantine_s)
+			continue;
+		copy(name, ATTEST_APP_MAX + 1, strs_get(a->strs, APP_NAME));
+		drop_app(r, i);
+		return true;
+	}
+	return false;
 }

@@ -18,6 +18,8 @@ struct replica;
 struct registry_settings {
 	int64_t ttl_s; /* EE_REGISTRATION_TTL_DAYS */
 	int64_t warn_s; /* EE_REGISTRATION_WARN_DAYS */
+	int64_t quarantine_s; /* EE_NAME_QUARANTINE_DAYS */
+	uint32_t slow_start_s; /* EE_SLOW_START_SEC */
 	uint32_t health_timeout_s; /* EE_HEALTH_TIMEOUT_SEC */
 };
 
@@ -35,8 +37,9 @@ void registry_free(struct registry *r);
 MUST_CHECK bool registry_load_app(struct registry *r, const struct app_row *row, struct err *e);
 MUST_CHECK bool registry_load_pin(struct registry *r, const struct pin_row *row, struct err *e);
 
-/* Say whether a register may go on at all: name bound to another repo or network. Judges only;
- * call at register, before the challenge. `repo_id` 0 where it is not known yet. */
+/* Say whether a register may go on at all: name bound to another repo or network, or kept for who
+ * had it. Judges only; call at register, before the challenge. `repo_id` 0 where it is not known
+ * yet: then another name may still be that of the same repository, and the claim decides. */
 MUST_CHECK bool registry_may_register(const struct registry *r, const struct attest_identity *id,
     int64_t repo_id, int64_t now_s, struct err *e);
 
@@ -102,7 +105,8 @@ bool replica_has_peers(const struct replica *p);
 /* --- questions --- */
 
 /* The replica with the fewest requests in flight among those that may serve, but not `avoid` (may
- * be NULL). unknown_app, registration_expired, no_tunnel (nobody connected), lease_expired,
+ * be NULL). A replica that joined others is asked one time in ten at first, and every time once it
+ * is slow_start_s old. unknown_app, registration_expired, no_tunnel (nobody connected), lease_expired,
  * sealed_required, unhealthy. */
 MUST_CHECK bool registry_pick(struct registry *r, struct span app_name, struct registry_now now,
     const struct replica *avoid, struct replica **out, struct err *e);
@@ -153,6 +157,22 @@ MUST_CHECK bool registry_delete(struct registry *r, const char *app_name,
  * it with EV_EXPIRED) or has just entered its last days (send status warning), the latter once. */
 void registry_sweep(struct registry *r, int64_t now_s,
     void (*fn)(void *ctx, void *session, bool expired), void *ctx);
+
+/* The next moment at which a registration with replicas ends, INT64_MAX where there is none. */
+int64_t registry_next_end(const struct registry *r, int64_t now_s);
+
+/* Forget one name whose registration and quarantine are over and that nobody serves or asks for, and
+ * write it into `name`, so that its row can go, too. False: there is none. */
+bool registry_forget(struct registry *r, int64_t now_s, char name[static ATTEST_APP_MAX + 1]);
+
+/* --- bans --- */
+
+/* Take a ban from the store, or from an admin: nobody may register the name, and no request goes to
+ * who has it. Their tunnels are the caller's to end (SESSION_EV_BANNED). */
+MUST_CHECK bool registry_ban(struct registry *r, const struct ban_row *row, struct err *e);
+/* False: it was not banned. */
+bool registry_unban(struct registry *r, const char *app_name);
+bool registry_is_banned(const struct registry *r, const char *app_name);
 
 /* --- pins --- */
 

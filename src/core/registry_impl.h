@@ -29,6 +29,7 @@ struct app {
 	struct strs *strs; /* app_str */
 	int64_t repo_id, registered_at, expires_at, last_attested_at;
 	bool sealed;
+	bool banned;
 	bool invalid; /* the last replica to go had failed its re-attestation */
 	size_t pending; /* tunnels that have registered and are not attested */
 	struct replica *first;
@@ -45,6 +46,8 @@ struct replica {
 	int64_t last_attested_at, last_health_at;
 	uint64_t last_health_ms;
 	uint64_t last_pick;
+	uint64_t joined_ms;
+	uint32_t share; /* what it has saved up towards being asked; SHARE_WHOLE is one request */
 	size_t in_flight;
 	bool sealed, unbound, routed, warned;
 	enum health health;
@@ -57,8 +60,13 @@ struct registry {
 	size_t n, cap;
 	struct pin_row *pins; /* in the order of repo and tag */
 	size_t pin_n, pin_cap;
+	struct ban_row *bans; /* in the order of their names */
+	size_t ban_n, ban_cap;
 	uint64_t picks;
 };
+
+#define SHARE_WHOLE 1000u
+#define SHARE_LEAST 100u /* of a replica that has just joined: one request in ten */
 
 struct strs *strs_new(const char *const *v, size_t n);
 const char *strs_get(const struct strs *s, size_t i);
@@ -66,6 +74,8 @@ const char *strs_get(const struct strs *s, size_t i);
 /* The app of that name, or NULL; *at is where it stands or would. */
 struct app *registry_app(const struct registry *r, struct span name, size_t *at);
 void registry_row(const struct app *a, struct app_row *out);
+/* app_banned where the name is. */
+MUST_CHECK bool registry_may_appear(const struct registry *r, const char *name, struct err *e);
 bool app_expired(const struct app *a, int64_t now_s);
 
 #endif

@@ -33,6 +33,8 @@ fitness(
 static enum reason
 why_not(const struct app *a, enum fitness best, int64_t now_s)
 {
+	if (a->banned)
+		return REASON_APP_BANNED;
 	if (app_expired(a, now_s))
 		return REASON_REGISTRATION_EXPIRED;
 	switch (best) {
@@ -48,6 +50,20 @@ why_not(const struct app *a, enum fitness best, int64_t now_s)
 		break;
 	}
 	return REASON_OK;
+}
+
+/* A replica that is new among others grows into its share; save it up for this request. Say whether
+ * there is enough for one. */
+static bool
+may_be_asked(const struct registry *r, struct replica *p, struct registry_now now)
+{
+	uint64_t whole = 1000 * (uint64_t)r->set->slow_start_s, age = now.ms - p->joined_ms;
+	uint32_t part = SHARE_WHOLE;
+
+	if (age < whole)
+		part = SHARE_LEAST + (uint32_t)((SHARE_WHOLE - SHARE_LEAST) * age / whole);
+	p->share = p->share + part < SHARE_WHOLE ? p->share + part : SHARE_WHOLE;
+	return p->share == SHARE_WHOLE;
 }
 
 /* The fewest in flight; among equals the one that waits longest. */
@@ -67,6 +83,7 @@ registry_pick(struct registry *r, struct span app_name, struct registry_now now,
 	const struct app *a = registry_app(r, app_name, &at);
 	enum fitness best = FIT_NONE;
 	struct replica *chosen = NULL;
+	bool in_turn = false;
 
 	*out = NULL;
 	if (!a)
@@ -76,13 +93,20 @@ registry_pick(struct registry *r, struct span app_name, struct registry_now now,
 
 		if (f > best)
 			best = f;
-		if (f == FIT_SERVING && (!chosen || goes_before(p, chosen)))
+		if (f != FIT_SERVING)
+			continue;
+		bool asked = may_be_asked(r, p, now);
+
+		/* Where all are new they share as if none were. */
+		if (asked == in_turn ? !chosen || goes_before(p, chosen) : asked)
 			chosen = p;
+		in_turn = in_turn || asked;
 	}
 	enum reason why = why_not(a, best, now.s);
 
 	if (why != REASON_OK)
 		return err_set(e, ERR_POLICY, why, "app %.63s", strs_get(a->strs, APP_NAME));
+	chosen->share = 0;
 	chosen->last_pick = ++r->picks;
 	*out = chosen;
 	return true;

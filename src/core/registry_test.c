@@ -7,7 +7,7 @@
 #define DAY 86400
 
 static const struct registry_settings SET = {
-    .ttl_s = 30 * DAY, .warn_s = 3 * DAY, .health_timeout_s = 120};
+    .ttl_s = 30 * DAY, .warn_s = 3 * DAY, .quarantine_s = 30 * DAY, .health_timeout_s = 120};
 
 static struct networks nets;
 static struct registry *reg;
@@ -171,10 +171,133 @@ a_name_is_bound(void **state)
 	snprintf(id.repo, sizeof id.repo, "other/repo");
 	assert_string_equal(claim(&a, &c), "app_name_taken");
 	registry_detach(reg, p, false);
+	/* For a while it is kept for who had it, on whichever network. */
+	assert_string_equal(claim(&a, &c), "app_name_taken");
+	pass_time(30 * DAY);
 	assert_string_equal(claim(&a, &c), "");
 	assert_string_equal(c.row.repo, "other/repo");
 	assert_int_equal(c.row.repo_id, 8);
 	assert_int_equal(c.row.registered_at, now.s);
+}
+
+static void
+a_name_is_kept_for_who_had_it(void **state)
+{
+	struct attest_identity id = identity("app", "a");
+	struct registry_admission a = admission(&id, NULL, 1);
+	struct registry_claim c;
+	struct err e = {0};
+	char s1;
+
+	registry_detach(reg, join("app", "a", &s1), false);
+	pass_time(30 * DAY);
+	snprintf(id.repo, sizeof id.repo, "other/repo");
+	assert_false(registry_may_register(reg, &id, 0, now.s, &e));
+	assert_int_equal(e.reason, REASON_APP_NAME_TAKEN);
+	assert_string_equal(e.shown, "the name is kept for the repository that had it");
+	assert_string_equal(claim(&a, &c), "app_name_taken");
+	snprintf(id.repo, sizeof id.repo, "org/repo");
+	snprintf(id.network, sizeof id.network, "forge-1");
+	assert_string_equal(claim(&a, &c), "");
+	assert_string_equal(c.row.network, "forge-1");
+	assert_int_equal(c.row.registered_at, now.s);
+	registry_unclaim(reg, &c);
+	pass_time(30 * DAY - 1);
+	snprintf(id.repo, sizeof id.repo, "other/repo");
+	assert_string_equal(claim(&a, &c), "app_name_taken");
+	pass_time(1);
+	assert_string_equal(claim(&a, &c), "");
+}
+
+static void
+a_name_that_is_over_is_forgotten(void **state)
+{
+	char name[ATTEST_APP_MAX + 1], s1, s2;
+	struct replica *p = join("app", "a", &s1), *q = join("other", "a", &s2);
+
+	pass_time(60 * DAY - 1);
+	registry_detach(reg, q, false);
+	assert_false(registry_forget(reg, now.s, name));
+	pass_time(1);
+	registry_pending(reg, "other", 1);
+	assert_false(registry_forget(reg, now.s, name));
+	registry_pending(reg, "other", -1);
+	assert_true(registry_forget(reg, now.s, name));
+	assert_string_equal(name, "other");
+	assert_false(registry_forget(reg, now.s, name)); /* the other is served */
+	assert_int_equal(registry_count(reg), 1);
+	registry_detach(reg, p, false);
+}
+
+static void
+a_repository_may_be_renamed(void **state)
+{
+	struct attest_identity id = identity("app", "a"), other = identity("app", "b");
+	struct registry_admission a = admission(&id, &id, 1), b = admission(&other, &other, 1);
+	struct registry_claim c;
+	struct replica *p;
+	void *replaced;
+	struct err e = {0};
+
+	a.repo_id = 7;
+	assert_string_equal(claim(&a, &c), "");
+	assert_true(registry_attach(reg, &a, now, &p, &replaced, &e));
+	snprintf(other.repo, sizeof other.repo, "new-org/repo");
+	/* Not known before the number is. */
+	assert_true(registry_may_register(reg, &other, 0, now.s, &e));
+	b.repo_id = 8;
+	assert_string_equal(claim(&b, &c), "app_name_taken");
+	b.repo_id = 7;
+	assert_string_equal(claim(&b, &c), "");
+	assert_string_equal(c.row.repo, "new-org/repo");
+	/* Whoever takes the old name is another. */
+	id.agent_id[0] = 'z';
+	a.repo_id = 9;
+	assert_string_equal(claim(&a, &c), "app_name_taken");
+	registry_detach(reg, p, false);
+}
+
+/* How many of the next hundred requests go to that session. */
+static unsigned
+share_of(const char *s)
+{
+	unsigned n = 0;
+	void *session;
+
+	for (int i = 0; i < 100; i++) {
+		assert_string_equal(pick("app", &session), "");
+		n += session == s;
+	}
+	return n;
+}
+
+static void
+a_newcomer_grows_into_its_share(void **state)
+{
+	static struct registry_settings slow;
+	unsigned early, later;
+	struct err e = {0};
+	char s1, s2;
+
+	registry_free(reg);
+	slow = SET;
+	slow.slow_start_s = 100;
+	assert_true(registry_new(&reg, &slow, &nets, &e));
+	struct replica *p = join("app", "a", &s1), *q;
+
+	assert_int_equal(share_of(&s1), 100); /* alone it serves all */
+	pass_time(100);
+	registry_health(reg, p, true, now);
+	q = join("app", "b", &s2);
+	early = share_of(&s2);
+	assert_true(early >= 8 && early <= 11);
+	pass_time(40);
+	later = share_of(&s2);
+	assert_true(later > 2 * early && later <= 50);
+	pass_time(60);
+	assert_int_equal(share_of(&s2), 50);
+	registry_detach(reg, p, false);
+	registry_detach(reg, q, false);
 }
 
 static void
@@ -508,6 +631,52 @@ an_admin_frees_a_name(void **state)
 	assert_string_equal(claim(&a, &c), "");
 }
 
+static void
+a_ban_outlives_what_it_hits(void **state)
+{
+	struct attest_identity id = identity("app", "b");
+	struct registry_admission a = admission(&id, NULL, 1);
+	struct registry_claim c;
+	struct ban_row row = {.name = "app", .banned_at = 5};
+	struct replica *p, *q;
+	struct resolve r;
+	void *session, *replaced;
+	struct err e = {0};
+	char s1;
+
+	p = join("app", "a", &s1);
+	assert_string_equal(claim(&a, &c), "");
+	for (int i = 0; i < 40; i++) { /* in any order, some twice */
+		struct ban_row other = {.banned_at = i};
+
+		snprintf(other.name, sizeof other.name, "n%d", (i * 7) % 39);
+		assert_true(registry_ban(reg, &other, &e));
+	}
+	assert_true(registry_ban(reg, &row, &e));
+	assert_true(registry_ban(reg, &row, &e));
+	assert_string_equal(pick("app", &session), "app_banned");
+	assert_true(registry_resolve(reg, span_str("app"), now, &r));
+	assert_int_equal(r.reason, REASON_APP_BANNED);
+	assert_false(registry_may_register(reg, &id, 0, now.s, &e));
+	assert_int_equal(e.reason, REASON_APP_BANNED);
+	/* Whoever was on his way to the disk comes back to a ban. */
+	err_clear(&e);
+	assert_false(registry_attach(reg, &a, now, &q, &replaced, &e));
+	assert_int_equal(e.reason, REASON_APP_BANNED);
+	assert_string_equal(claim(&a, &c), "app_banned");
+	registry_detach(reg, p, false);
+	/* Removed, it is banned still. */
+	err_clear(&e);
+	assert_true(registry_delete(reg, "app", detach_one, NULL, &e));
+	assert_string_equal(claim(&a, &c), "app_banned");
+	assert_true(registry_unban(reg, "app"));
+	assert_false(registry_unban(reg, "app"));
+	assert_true(registry_is_banned(reg, "n38"));
+	p = join("app", "a", &s1);
+	assert_string_equal(pick("app", &session), "");
+	registry_detach(reg, p, false);
+}
+
 static char listed[64];
 
 static bool
@@ -566,42 +735,6 @@ sessions_of_an_app(void **state)
 }
 
 static void
-pins_hold(void **state)
-{
-	static const uint8_t a[32] = {1}, b[32] = {2};
-	struct pin_row row;
-	struct err e = {0};
-	bool known;
-
-	assert_true(registry_pin_check(reg, "Org/Repo", "v1", a, &known, &e));
-	assert_false(known);
-	assert_true(registry_pin_put(reg, "Org/Repo", "v1", a, 7, &row, &e));
-	assert_string_equal(row.repo, "org/repo");
-	assert_int_equal(row.pinned_at, 7);
-	for (int i = 0; i < 40; i++) {
-		char tag[8];
-
-		snprintf(tag, sizeof tag, "t%d", (i * 17) % 40);
-		assert_true(registry_pin_put(reg, "org/repo", tag, b, 7, &row, &e));
-	}
-	assert_true(registry_pin_check(reg, "org/REPO", "v1", a, &known, &e));
-	assert_true(known);
-	assert_true(registry_pin_check(reg, "org/repo", "t33", b, &known, &e));
-	assert_true(known);
-	assert_true(registry_pin_check(reg, "org/repo", "V1", b, &known, &e)); /* tags have case */
-	assert_false(known);
-	assert_false(registry_pin_check(reg, "org/repo", "v1", b, &known, &e));
-	assert_int_equal(e.reason, REASON_ALLOWLIST_CHANGED);
-	err_clear(&e);
-	assert_false(registry_pin_put(reg, "org/repo", "v1", b, 9, &row, &e));
-	assert_int_equal(e.reason, REASON_ALLOWLIST_CHANGED);
-	assert_true(registry_pin_put(reg, "org/repo", "v1", a, 9, &row, &e));
-	assert_int_not_equal(row.pinned_at, 9); /* the first acceptance's time stays */
-	assert_true(registry_load_pin(reg, &row, &e));
-}
-
-/* A visitor may meet any of an app's replicas: the least of them is what is said. */
-static void
 freshness_is_that_of_the_least(void **state)
 {
 	struct attest_identity id = identity("app", "old");
@@ -643,6 +776,10 @@ main(void)
 	    T(resolve_fills_every_field),
 	    T(freshness_is_that_of_the_least),
 	    T(a_name_is_bound),
+	    T(a_name_is_kept_for_who_had_it),
+	    T(a_name_that_is_over_is_forgotten),
+	    T(a_repository_may_be_renamed),
+	    T(a_newcomer_grows_into_its_share),
 	    T(a_failed_write_frees_the_name),
 	    T(the_same_platform_replaces),
 	    T(another_platform_contests),
@@ -653,9 +790,9 @@ main(void)
 	    T(every_no_has_its_reason),
 	    T(nothing_is_connected_from_disk),
 	    T(an_admin_frees_a_name),
+	    T(a_ban_outlives_what_it_hits),
 	    T(apps_come_in_order),
 	    T(sessions_of_an_app),
-	    T(pins_hold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,6 +33,12 @@ struct pin_row {
 	int64_t pinned_at;
 };
 
+/* A name that nobody may have. */
+struct ban_row {
+	char name[ATTEST_APP_MAX + 1];
+	int64_t banned_at;
+};
+
 /* One line of the audit trail. */
 struct audit_row {
 	int64_t at;

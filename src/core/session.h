@@ -1,4 +1,7 @@
-/* session.h - the states of one tunnel, as a table; session_step is the one function that moves.
+/* session.h - the states of one tunnel, as one table of (state, event, next state, action);
+ * session_step is the one function that moves, and the table alone says where to. What an event
+ * means in the light of clock and identity is said by a list of rules in front of it. Both can be
+ * read (session_row, session_rule), so that tests/model checks the table that runs.
  * Owns the identity, the outstanding nonce and the lease; never sockets, clocks or randomness:
  * what to do comes back as actions, and the caller does them in order. A nonce serves one
  * challenge and is gone from here once an answer took it, whatever comes of that answer. */
@@ -35,9 +38,16 @@ enum session_event {
 	SESSION_EV_REPLACED, /* a newer tunnel of this agent is attested */
 	SESSION_EV_EXPIRED, /* the registration ended */
 	SESSION_EV_REMOVED, /* an admin removed the app */
+	SESSION_EV_BANNED, /* an admin banned its name */
 	SESSION_EV_DRAIN, /* the control plane stops */
 	SESSION_EV_GONE, /* the connection is lost */
-	SESSION_EVENT_COUNT
+	SESSION_EVENT_COUNT,
+	/* What session_step makes of those above, by its rules; never raised from outside. */
+	SESSION_EV_LEASE_OVER = SESSION_EVENT_COUNT, /* trust has ended by the clock */
+	SESSION_EV_OTHER_IDENTITY, /* a register that names another agent or app */
+	SESSION_EV_TOO_MANY, /* the peer erred once too often */
+	SESSION_EV_NOTHING, /* too early, or of an attempt that is over */
+	SESSION_EVENTS_ALL
 };
 
 enum session_why { WHY_REGISTER, WHY_PERIODIC, WHY_ADMIN, WHY_POLICY };
@@ -97,6 +107,7 @@ struct session_input {
 	uint64_t now_ms;
 	const struct attest_identity *id;
 	const uint8_t *nonce; /* 32 fresh random bytes */
+	uint32_t random; /* fresh: moves the next challenge; 0 leaves it at the interval's end */
 	uint32_t attempt;
 	enum session_why why;
 	bool pass;
@@ -115,6 +126,24 @@ uint64_t session_due_ms(const struct session *s);
 
 /* Say whether bytes of visitors may pass now. Ask at every request and as long streams run. */
 bool session_may_carry(const struct session *s, uint64_t now_ms);
+
+/* The i-th row of the table, and the i-th rule; false past the last. */
+struct session_row_view {
+	enum session_state from;
+	enum session_event on;
+	enum session_state to;
+	const char *action;
+	bool fault; /* the peer's error: counted, and one too many is SESSION_EV_TOO_MANY */
+};
+bool session_row(size_t i, struct session_row_view *out);
+
+/* Rules are tried in order, and the first that holds renames the event. */
+struct session_rule_view {
+	enum session_event on; /* SESSION_EVENTS_ALL: every event but SESSION_EV_GONE */
+	const char *when;
+	enum session_event becomes;
+};
+bool session_rule(size_t i, struct session_rule_view *out);
 
 const char *session_state_name(enum session_state st);
 const char *session_event_name(enum session_event ev);

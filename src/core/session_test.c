@@ -256,6 +256,7 @@ every_end_has_its_reason(void **state)
 	    {SESSION_EV_REPLACED, REASON_REPLACED, 1008},
 	    {SESSION_EV_EXPIRED, REASON_REGISTRATION_EXPIRED, 1008},
 	    {SESSION_EV_REMOVED, REASON_ADMIN_REMOVED, 1008},
+	    {SESSION_EV_BANNED, REASON_APP_BANNED, 1008},
 	    {SESSION_EV_DRAIN, REASON_DRAINING, 1012},
 	    {SESSION_EV_GONE, REASON_TUNNEL_LOST, 0},
 	    {SESSION_EV_FATAL, REASON_MESSAGE_TOO_BIG, 1009},
@@ -295,61 +296,171 @@ next(uint32_t *x)
 	return *x >> 8;
 }
 
-/* Random events: no traffic without a lease, no lease without an answer that was verified, no
- * nonce verified twice, nothing after the close. */
+/* What a sequence of events has led to, told from the actions alone. */
+struct seen {
+	uint32_t asked, verified, admitted;
+	uint64_t deadline_ms; /* of the first challenge since the last answer */
+	uint8_t last[ATTEST_NONCE]; /* the last challenge's */
+	bool open; /* it was not answered */
+	bool judging; /* an answer to the last challenge, in time, waits for its verdict */
+	uint32_t attempt; /* that answer's */
+	bool routed, closed;
+};
+
+static void
+see_action(struct seen *w, const struct session_action *a, const struct session_input *in)
+{
+	switch (a->kind) {
+	case SESSION_DO_CHALLENGE:
+		assert_true(w->asked == 0 || memcmp(w->last, a->nonce, ATTEST_NONCE) != 0);
+		memcpy(w->last, a->nonce, ATTEST_NONCE);
+		if (!w->open)
+			w->deadline_ms = in->now_ms + 1000 * (uint64_t)SET.deadline_s;
+		w->asked++;
+		w->open = true;
+		w->judging = false;
+		break;
+	case SESSION_DO_VERIFY:
+		assert_true(w->open && in->now_ms < w->deadline_ms); /* once, and in time */
+		assert_memory_equal(a->nonce, w->last, ATTEST_NONCE);
+		assert_int_equal(a->attempt, ++w->verified);
+		w->attempt = a->attempt;
+		w->open = false;
+		w->judging = true;
+		break;
+	case SESSION_DO_ADMIT:
+		assert_true(in->ev == SESSION_EV_VERIFIED && w->judging);
+		assert_int_equal(in->attempt, w->attempt);
+		w->admitted++;
+		w->judging = false;
+		w->routed = true;
+		break;
+	case SESSION_DO_UNROUTE:
+		assert_true(w->routed);
+		w->routed = false;
+		break;
+	case SESSION_DO_CLOSE:
+		assert_false(w->routed || w->closed);
+		w->closed = true;
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+see(struct seen *w, struct session_input in)
+{
+	bool was_closed = w->closed;
+
+	step(in);
+	assert_true(!was_closed || out.n == 0);
+	for (size_t i = 0; i < out.n; i++)
+		see_action(w, &out.v[i], &in);
+	assert_int_equal(w->closed, s.state == SESSION_CLOSED);
+	assert_int_equal(w->closed, session_due_ms(&s) == UINT64_MAX);
+	assert_int_equal(w->routed, s.state >= SESSION_ATTESTED && s.state < SESSION_CLOSED);
+	assert_int_equal(s.nonce_live, w->open && !w->closed);
+	if (session_may_carry(&s, in.now_ms))
+		assert_true(w->routed && w->admitted > 0 && in.now_ms < s.lease.until_ms);
+	assert_true(s.lease.until_ms == 0 || w->routed);
+}
+
+/* Random events: no traffic without a lease; no lease without a verified answer to the last
+ * challenge, given before its deadline; no nonce twice; nothing after the close; and whoever falls
+ * silent is closed, by timers alone. */
 static void
 no_traffic_without_a_verdict(void **state)
 {
-	for (uint32_t seed = 1; seed <= 4000; seed++) {
-		uint32_t x = seed, admitted = 0, asked = 0, verify = 0, verified_attempt = 0;
+	struct attest_identity other = ID;
+	uint32_t most = 0;
+
+	memcpy(other.app_name, "victim", 7);
+	for (uint32_t seed = 1; seed <= 10000; seed++) {
+		uint32_t x = seed;
 		uint64_t now = 0;
-		uint8_t nonce[32] = {0}, last[32] = {0};
+		uint8_t nonce[32] = {0};
+		struct seen w = {0};
 		struct err e = {0};
-		bool closed = false;
 
 		err_set(&e, ERR_MALFORMED, REASON_INVALID_JSON, "x");
 		session_init(&s, &SET, 0);
-		for (int i = 0; i < 60; i++) {
+		for (uint32_t i = 0; i < 80; i++) {
 			enum session_event k = (enum session_event)(next(&x) % SESSION_EVENT_COUNT);
 			uint32_t attempt = s.attempt - (next(&x) % 4 == 0);
-			enum session_state before = s.state;
+			bool impostor = next(&x) % 64 == 0;
 
-			if (k >= SESSION_EV_FATAL && next(&x) % 8)
-				k = (enum session_event)(next(&x) % SESSION_EV_HEALTH);
-			now += next(&x) % 3 ? next(&x) % 2000 : next(&x) % 1000000;
-			nonce[next(&x) % 32] ^= (uint8_t)(1 + next(&x) % 255);
-			step((struct session_input){.ev = k,
-			    .now_ms = now,
-			    .id = &ID,
-			    .nonce = nonce,
-			    .attempt = attempt,
-			    .err = &e});
-			if (closed)
-				assert_int_equal(out.n, 0);
-			for (size_t a = 0; a < out.n; a++) {
-				if (out.v[a].kind == SESSION_DO_CHALLENGE) {
-					asked++;
-					memcpy(last, out.v[a].nonce, 32);
-				} else if (out.v[a].kind == SESSION_DO_VERIFY) {
-					verify++;
-					assert_memory_equal(out.v[a].nonce, last, 32);
-					assert_int_equal(out.v[a].attempt, verify);
-				} else if (out.v[a].kind == SESSION_DO_ADMIT) {
-					admitted++;
-					assert_true(before == SESSION_VERIFYING
-						    || before == SESSION_REVERIFYING);
-					assert_true(attempt > verified_attempt);
-					verified_attempt = attempt;
-				}
-			}
-			assert_true(verify <= asked && admitted <= verify);
-			if (session_may_carry(&s, now))
-				assert_true(admitted > 0 && now < s.lease.until_ms);
-			assert_true(s.lease.until_ms == 0 || admitted > 0);
-			closed = s.state == SESSION_CLOSED;
-			assert_int_equal(closed, session_due_ms(&s) == UINT64_MAX);
+			if (k >= SESSION_EV_SOFT && next(&x) % 32)
+				k = (enum session_event)(next(&x) % SESSION_EV_SOFT);
+			attempt -= k == SESSION_EV_REFUSED && next(&x) % 8;
+			now += next(&x) % 32 ? next(&x) % 3000 : next(&x) % 3000000;
+			if (next(&x) % 16 == 0 && session_due_ms(&s) != UINT64_MAX)
+				now = session_due_ms(&s); /* on the very edge */
+			memcpy(nonce, &(uint32_t[]){seed, i}, 8);
+			see(&w, (struct session_input){.ev = k,
+				    .now_ms = now,
+				    .id = impostor ? &other : &ID,
+				    .nonce = nonce,
+				    .random = next(&x) << 8 ^ next(&x),
+				    .why = (enum session_why)(next(&x) % 4),
+				    .attempt = attempt,
+				    .err = &e});
+		}
+		most = w.admitted > most ? w.admitted : most;
+		for (uint32_t i = 0; !w.closed; i++) {
+			assert_true(i < 3);
+			nonce[4] = (uint8_t)(100 + i);
+			see(&w, (struct session_input){.ev = SESSION_EV_TIMER,
+				    .now_ms = session_due_ms(&s),
+				    .id = &ID,
+				    .nonce = nonce});
 		}
 	}
+	assert_true(most >= 5); /* the sequences do reach what they are about */
+}
+
+static void
+a_fleet_is_not_asked_at_once(void **state)
+{
+	uint32_t x = 7, extra = 0;
+	uint64_t least = UINT64_MAX, most = 0, last = 0, same = 0;
+
+	for (int i = 0; i < 1000; i++) {
+		uint64_t due;
+
+		reach(SESSION_VERIFYING);
+		step((struct session_input){.ev = SESSION_EV_VERIFIED,
+		    .now_ms = 3000,
+		    .attempt = 1,
+		    .random = next(&x) << 16 ^ next(&x)});
+		due = session_due_ms(&s) - 3000;
+		assert_true(due >= 360 * 1000 && due <= 3600 * 1000);
+		extra += due < 3240 * 1000;
+		least = due < least ? due : least;
+		most = due > most ? due : most;
+		same += due == last;
+		last = due;
+	}
+	/* One in four at any moment of the interval, the others over its last tenth. */
+	assert_true(extra > 180 && extra < 320);
+	assert_true(least < 500 * 1000 && most > 3500 * 1000 && same < 10);
+}
+
+static void
+the_table_names_each_cell_once(void **state)
+{
+	struct session_row_view r, q;
+	size_t n = 0;
+
+	for (; session_row(n, &r); n++) {
+		assert_int_not_equal(r.from, SESSION_CLOSED);
+		assert_true(r.on < SESSION_EVENTS_ALL && r.on != SESSION_EV_NOTHING);
+		assert_true(!r.fault || r.from == r.to);
+		for (size_t i = 0; i < n; i++)
+			if (session_row(i, &q))
+				assert_false(q.from == r.from && q.on == r.on);
+	}
+	assert_true(n > 50);
 }
 
 int
@@ -366,6 +477,8 @@ main(void)
 	    cmocka_unit_test(every_end_has_its_reason),
 	    cmocka_unit_test(an_admin_may_ask),
 	    cmocka_unit_test(no_traffic_without_a_verdict),
+	    cmocka_unit_test(a_fleet_is_not_asked_at_once),
+	    cmocka_unit_test(the_table_names_each_cell_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,8 @@ enum store_op {
 	STORE_DELETE_APP, /* app.name */
 	STORE_PUT_PIN,
 	STORE_DELETE_PIN, /* pin.repo, pin.release_tag */
+	STORE_PUT_BAN,
+	STORE_LIFT_BAN, /* ban.name */
 	STORE_ADD_AUDIT
 };
 
@@ -20,6 +22,7 @@ struct store_change {
 	union {
 		struct app_row app;
 		struct pin_row pin;
+		struct ban_row ban;
 		struct audit_row audit;
 	} u;
 };
@@ -32,6 +35,7 @@ typedef void store_wake_fn(void *ctx);
 struct store_loader {
 	bool (*app)(void *ctx, const struct app_row *row, struct err *e);
 	bool (*pin)(void *ctx, const struct pin_row *row, struct err *e);
+	bool (*ban)(void *ctx, const struct ban_row *row, struct err *e);
 	bool (*audit)(void *ctx, const struct audit_row *row, struct err *e); /* newest first */
 	size_t audit_max;
 	void *ctx;

@@ -19,7 +19,7 @@ struct memory {
 	struct store head; /* first */
 	store_wake_fn *wake;
 	void *wake_ctx;
-	struct rows apps, pins, audit, finished;
+	struct rows apps, pins, bans, audit, finished;
 	bool closing;
 };
 
@@ -89,6 +89,19 @@ drop_pin(struct memory *m, const struct pin_row *pin)
 }
 
 static void
+drop_ban(struct memory *m, const char *name)
+{
+	for (size_t i = 0; i < m->bans.n; i++) {
+		const struct ban_row *row = row_at(&m->bans, i);
+
+		if (strcmp(row->name, name) == 0) {
+			drop(&m->bans, i);
+			return;
+		}
+	}
+}
+
+static void
 apply(struct memory *m, const struct store_change *c)
 {
 	switch (c->op) {
@@ -105,6 +118,13 @@ apply(struct memory *m, const struct store_change *c)
 		break;
 	case STORE_DELETE_PIN:
 		drop_pin(m, &c->u.pin);
+		break;
+	case STORE_PUT_BAN:
+		drop_ban(m, c->u.ban.name);
+		add(&m->bans, &c->u.ban);
+		break;
+	case STORE_LIFT_BAN:
+		drop_ban(m, c->u.ban.name);
 		break;
 	case STORE_ADD_AUDIT:
 		add(&m->audit, &c->u.audit);
@@ -123,6 +143,9 @@ memory_load(struct store *st, const struct store_loader *to, struct err *e)
 	for (size_t i = 0; to->pin && i < m->pins.n; i++)
 		if (!to->pin(to->ctx, row_at(&m->pins, i), e))
 			return false;
+	for (size_t i = 0; to->ban && i < m->bans.n; i++)
+		if (!to->ban(to->ctx, row_at(&m->bans, i), e))
+			return false;
 	for (size_t i = 0; to->audit && i < m->audit.n && i < to->audit_max; i++)
 		if (!to->audit(to->ctx, row_at(&m->audit, m->audit.n - 1 - i), e))
 			return false;
@@ -137,8 +160,8 @@ memory_submit(struct store *st, const struct store_change *c, size_t n, store_do
 
 	if (m->closing)
 		return err_set(e, ERR_NOT_NOW, REASON_STORE_FAILED, "closing");
-	if (!reserve(&m->apps, n, e) || !reserve(&m->pins, n, e) || !reserve(&m->audit, n, e)
-	    || !reserve(&m->finished, 1, e))
+	if (!reserve(&m->apps, n, e) || !reserve(&m->pins, n, e) || !reserve(&m->bans, n, e)
+	    || !reserve(&m->audit, n, e) || !reserve(&m->finished, 1, e))
 		return false;
 	for (size_t i = 0; i < n; i++)
 		apply(m, &c[i]);
@@ -172,6 +195,7 @@ memory_close(struct store *st)
 	memory_poll(st);
 	free(m->apps.p);
 	free(m->pins.p);
+	free(m->bans.p);
 	free(m->audit.p);
 	free(m->finished.p);
 	free(m);
@@ -193,6 +217,7 @@ store_memory_open(struct store **out, store_wake_fn *wake, void *wake_ctx, struc
 	m->wake_ctx = wake_ctx;
 	m->apps.size = sizeof(struct app_row);
 	m->pins.size = sizeof(struct pin_row);
+	m->bans.size = sizeof(struct ban_row);
 	m->audit.size = sizeof(struct audit_row);
 	m->finished.size = sizeof(struct finished);
 	*out = &m->head;

@@ -22,11 +22,17 @@ static const char schema[] =
     " app_name TEXT NOT NULL, agent_id TEXT NOT NULL, reason TEXT NOT NULL,"
     " detail TEXT NOT NULL) STRICT;";
 
+/* Made where it is missing, whichever version of the schema the file has. */
+static const char ban_schema[] = "CREATE TABLE IF NOT EXISTS ban (name TEXT PRIMARY KEY,"
+				 " banned_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
+
 static const char *const change_sql[SQLITE_DB_OPS] = {
     [STORE_PUT_APP] = "INSERT OR REPLACE INTO app VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)",
     [STORE_DELETE_APP] = "DELETE FROM app WHERE name = ?1",
     [STORE_PUT_PIN] = "INSERT OR REPLACE INTO pin VALUES (?1,?2,?3,?4)",
     [STORE_DELETE_PIN] = "DELETE FROM pin WHERE repo = ?1 AND release_tag = ?2",
+    [STORE_PUT_BAN] = "INSERT OR REPLACE INTO ban VALUES (?1,?2)",
+    [STORE_LIFT_BAN] = "DELETE FROM ban WHERE name = ?1",
     [STORE_ADD_AUDIT] = "INSERT INTO audit VALUES (NULL,?1,?2,?3,?4,?5,?6)",
 };
 
@@ -186,7 +192,7 @@ prepare(struct sqlite_db *d, struct err *e)
 	int64_t unused;
 
 	if (!run(d, "PRAGMA synchronous=FULL", e)
-	    || !ask_int(d, "PRAGMA journal_mode=WAL", &unused, e))
+	    || !ask_int(d, "PRAGMA journal_mode=WAL", &unused, e) || !run(d, ban_schema, e))
 		return false;
 	for (size_t i = 0; i < SQLITE_DB_OPS; i++)
 		if (sqlite3_prepare_v3(
@@ -269,6 +275,12 @@ bind_pin(sqlite3_stmt *q, const struct pin_row *p, bool whole)
 }
 
 static int
+bind_ban(sqlite3_stmt *q, const struct ban_row *b)
+{
+	return text(q, 1, b->name) | sqlite3_bind_int64(q, 2, b->banned_at);
+}
+
+static int
 bind_audit(sqlite3_stmt *q, const struct audit_row *a)
 {
 	int rc = sqlite3_bind_int64(q, 1, a->at);
@@ -293,6 +305,10 @@ bind_change(sqlite3_stmt *q, const struct store_change *c)
 		return bind_pin(q, &c->u.pin, true);
 	case STORE_DELETE_PIN:
 		return bind_pin(q, &c->u.pin, false);
+	case STORE_PUT_BAN:
+		return bind_ban(q, &c->u.ban);
+	case STORE_LIFT_BAN:
+		return text(q, 1, c->u.ban.name);
 	case STORE_ADD_AUDIT:
 		return bind_audit(q, &c->u.audit);
 	}
@@ -370,6 +386,13 @@ read_pin(sqlite3_stmt *q, struct pin_row *p)
 }
 
 static bool
+read_ban(sqlite3_stmt *q, struct ban_row *b)
+{
+	b->banned_at = sqlite3_column_int64(q, 1);
+	return COLUMN(q, 0, b->name);
+}
+
+static bool
 read_audit(sqlite3_stmt *q, struct audit_row *a)
 {
 	a->at = sqlite3_column_int64(q, 1);
@@ -384,6 +407,7 @@ hand_row(struct sqlite_db *d, sqlite3_stmt *q, enum store_op kind, const struct 
 	union {
 		struct app_row app;
 		struct pin_row pin;
+		struct ban_row ban;
 		struct audit_row audit;
 	} u;
 
@@ -392,6 +416,8 @@ hand_row(struct sqlite_db *d, sqlite3_stmt *q, enum store_op kind, const struct 
 		return to->app(to->ctx, &u.app, e);
 	if (kind == STORE_PUT_PIN && read_pin(q, &u.pin))
 		return to->pin(to->ctx, &u.pin, e);
+	if (kind == STORE_PUT_BAN && read_ban(q, &u.ban))
+		return to->ban(to->ctx, &u.ban, e);
 	if (kind == STORE_ADD_AUDIT && read_audit(q, &u.audit))
 		return to->audit(to->ctx, &u.audit, e);
 	return refused(d, "holds a row that this program did not write", e);
@@ -422,6 +448,8 @@ sqlite_db_load(struct sqlite_db *d, const struct store_loader *to, struct err *e
 	if (to->app && !load_table(d, "SELECT * FROM app", STORE_PUT_APP, SIZE_MAX, to, e))
 		return false;
 	if (to->pin && !load_table(d, "SELECT * FROM pin", STORE_PUT_PIN, SIZE_MAX, to, e))
+		return false;
+	if (to->ban && !load_table(d, "SELECT * FROM ban", STORE_PUT_BAN, SIZE_MAX, to, e))
 		return false;
 	return !to->audit
 	       || load_table(d, "SELECT * FROM audit ORDER BY id DESC", STORE_ADD_AUDIT,

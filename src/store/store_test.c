@@ -319,6 +319,47 @@ rows_come_back_as_they_went(void **state)
 	}
 }
 
+static bool
+count_ban(void *ctx, const struct ban_row *row, struct err *e)
+{
+	assert_string_equal(row->name, "evil");
+	assert_int_equal(row->banned_at, 8);
+	++*(unsigned *)ctx;
+	return true;
+}
+
+static unsigned
+bans(struct store *st)
+{
+	unsigned n = 0;
+	struct store_loader to = {.ban = count_ban, .ctx = &n};
+	struct err e = {0};
+
+	assert_true(store_load(st, &to, &e));
+	return n;
+}
+
+static void
+bans_last_until_they_are_lifted(void **state)
+{
+	for (size_t b = 0; b < 2; b++) {
+		struct store *st = open_or_fail(backends[b]);
+		struct store_change c[] = {
+		    {.op = STORE_PUT_BAN, .u.ban = {.name = "evil", .banned_at = 7}},
+		    {.op = STORE_PUT_BAN, .u.ban = {.name = "evil", .banned_at = 8}},
+		    {.op = STORE_PUT_BAN, .u.ban = {.name = "good", .banned_at = 9}},
+		    {.op = STORE_LIFT_BAN, .u.ban = {.name = "good"}}};
+
+		assert_int_equal(bans(st), 0);
+		write_now(st, c, 4);
+		assert_int_equal(bans(st), 1);
+		c[0].op = STORE_LIFT_BAN;
+		write_now(st, c, 1);
+		assert_int_equal(bans(st), 0);
+		store_close(st);
+	}
+}
+
 static void
 a_loader_may_stop_or_skip(void **state)
 {
@@ -660,6 +701,7 @@ main(void)
 	    T(one_process_at_a_time),
 	    T(a_failed_write_is_reported),
 	    T(rows_come_back_as_they_went),
+	    T(bans_last_until_they_are_lifted),
 	    T(a_loader_may_stop_or_skip),
 	    T(done_comes_by_poll_in_order),
 	    T(close_finishes_what_is_queued),

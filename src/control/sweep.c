@@ -1,0 +1,81 @@
+#include "control/sweep.h"
+
+#include "control/tunnel_endpoint.h"
+
+#define SWEEP_EVERY_S  30
+#define FORGET_AT_ONCE 64
+
+static void on_sweep(void *ctx);
+
+static void
+look_in(struct control *c, uint64_t wait_ms)
+{
+	c->sweep_ms = env_now_ms(c->env) + wait_ms;
+	net_timer_start(c->loop, &c->sweep, wait_ms, on_sweep, c);
+}
+
+static void
+mark_swept(void *ctx, void *session, bool expired)
+{
+	struct tunnel *t = session;
+
+	t->swept = expired ? TUNNEL_EXPIRED : TUNNEL_EXPIRING;
+}
+
+/* Names that are free again take no room. A row that stays because the disk is busy is met again after
+ * the next start. */
+static void
+forget_names(struct control *c)
+{
+	struct store_change ch = {.op = STORE_DELETE_APP};
+	struct err e = {0};
+
+	for (int i = 0; i < FORGET_AT_ONCE && c->store; i++) {
+		if (!registry_forget(c->registry, env_now_s(c->env), ch.u.app.name))
+			return;
+		log_event(&c->env->log, LOG_INFO, "name_freed", "app", ch.u.app.name, NULL);
+		if (!control_submit(c, &ch, 1, NULL, NULL, &e))
+			log_failure(&c->env->log, LOG_ERROR, "remove_failed", &e, "app",
+			    ch.u.app.name, NULL);
+		err_clear(&e);
+	}
+}
+
+/* Two passes: what a session does at its end changes what the sweep walks over. */
+static void
+on_sweep(void *ctx)
+{
+	struct control *c = ctx;
+
+	registry_sweep(c->registry, env_now_s(c->env), mark_swept, NULL);
+	for (struct tunnel *t = c->tunnels; t; t = t->next) {
+		enum tunnel_swept swept = t->swept;
+
+		t->swept = TUNNEL_FRESH;
+		if (swept == TUNNEL_EXPIRED)
+			tunnel_event(t, SESSION_EV_EXPIRED);
+		else if (swept == TUNNEL_EXPIRING)
+			tunnel_warn(t);
+	}
+	forget_names(c);
+	sweep_begin(c);
+}
+
+/* Half a minute is for a wall clock that was set meanwhile. */
+void
+sweep_begin(struct control *c)
+{
+	int64_t now = env_now_s(c->env), wait = registry_next_end(c->registry, now) - now;
+
+	look_in(c, 1000 * (uint64_t)(wait < SWEEP_EVERY_S ? wait : SWEEP_EVERY_S));
+}
+
+void
+sweep_note_end(struct control *c, int64_t at_s)
+{
+	int64_t wait = at_s - env_now_s(c->env);
+	uint64_t wait_ms = wait > 0 ? 1000 * (uint64_t)wait : 0;
+
+	if (env_now_ms(c->env) + wait_ms < c->sweep_ms)
+		look_in(c, wait_ms);
+}
