@@ -1,4 +1,5 @@
 #include "control/attest_impl.h"
+#include "control/audit.h"
 
 #include "base/base64.h"
 #include "base/hex.h"
@@ -58,7 +59,10 @@ attempt_finish(struct attempt *a, enum session_event ev, const struct err *e)
 void
 attempt_refuse(struct attempt *a, const struct err *e)
 {
-	control_refused(a->c, &a->id, a->t->peer, e, a->proven);
+	struct audit_note digests = {.quote_sha256 = a->q ? eedcap_quote_digest(a->q) : NULL,
+	    .allowlist_sha256 = a->allowlist_sha256};
+
+	control_refused(a->c, &a->id, a->t->peer, e, a->proven ? &digests : NULL);
 	attempt_finish(a, SESSION_EV_REFUSED, e);
 }
 

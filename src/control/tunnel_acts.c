@@ -1,6 +1,7 @@
 #include "base/hex.h"
 #include "base/rfc3339.h"
 #include "control/attest.h"
+#include "control/audit.h"
 #include "control/tunnel_endpoint.h"
 
 static void
@@ -105,7 +106,13 @@ void
 tunnel_leave(struct tunnel *t, const struct err *why, bool invalid)
 {
 	struct replica *p = t->replica;
+	char token[ERR_TOKEN_MAX];
 
+	if (p)
+		audit_add(t->c, &(struct audit_note){.event = "lease_ended",
+				    .id = &t->session.id,
+				    .reason = err_token(why, token),
+				    .detail = why->detail});
 	/* Nobody's next request comes here, and none is counted on a replica that is gone. */
 	if (p)
 		registry_unroute(t->c->registry, p);
@@ -261,6 +268,6 @@ tunnel_refuse(struct tunnel *t, const struct err *e)
 
 	in.ev = reason_ws(e->reason) ? SESSION_EV_FATAL : SESSION_EV_SOFT;
 	if (!t->attested)
-		control_refused(t->c, &t->session.id, t->peer, e, false);
+		control_refused(t->c, &t->session.id, t->peer, e, NULL);
 	tunnel_step(t, &in);
 }

@@ -6,9 +6,6 @@
 #include "base/jcs.h"
 #include "base/utf8.h"
 
-/* Every byte of every text as a six-byte escape, and the names. */
-#define ROW_BYTES 16384
-
 const char *
 audit_head_write(const struct audit_chain *c, char dst[static AUDIT_HEAD_MAX])
 {
@@ -74,8 +71,8 @@ write_digest(struct jw *w, const char *name, const uint8_t digest[static ATTEST_
 }
 
 /* The members in the order that RFC 8785 section 3.2.3 asks for. */
-void
-audit_row_write(const struct audit_row *row, struct buf *out)
+static void
+write_row(const struct audit_row *row, bool with_hash, struct buf *out)
 {
 	struct jw w = jw_of(out);
 
@@ -86,6 +83,8 @@ audit_row_write(const struct audit_row *row, struct buf *out)
 	jw_int(&w, "at", row->at);
 	jw_str(&w, "detail", row->detail);
 	jw_str(&w, "event", row->event);
+	if (with_hash)
+		jw_hex(&w, "hash", span_of(row->hash, sizeof row->hash));
 	jw_str(&w, "network", row->network);
 	jw_hex(&w, "prev", span_of(row->prev, sizeof row->prev));
 	write_digest(&w, "quote_sha256", row->quote_sha256);
@@ -98,13 +97,25 @@ audit_row_write(const struct audit_row *row, struct buf *out)
 	jw_end_object(&w);
 }
 
+void
+audit_row_write(const struct audit_row *row, struct buf *out)
+{
+	write_row(row, false, out);
+}
+
+void
+audit_row_write_whole(const struct audit_row *row, struct buf *out)
+{
+	write_row(row, true, out);
+}
+
 static MUST_CHECK bool
 hash(const struct audit_row *row, uint8_t out[static ATTEST_DIGEST], struct err *e)
 {
 	struct buf b;
 	bool ok;
 
-	buf_init(&b, ROW_BYTES);
+	buf_init(&b, AUDIT_ROW_MAX);
 	audit_row_write(row, &b);
 	ok = buf_ok(&b) || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "audit row");
 	ok = ok && attest_sha256(buf_span(&b), out, e);

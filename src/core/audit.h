@@ -28,6 +28,10 @@ void audit_row_clean(struct audit_row *row);
 /* Append the row's canonical bytes: JSON by RFC 8785, all members but `hash`. */
 void audit_row_write(const struct audit_row *row, struct buf *out);
 
+/* The same with `hash`, as it is shown. Below AUDIT_ROW_MAX bytes. */
+#define AUDIT_ROW_MAX 16384
+void audit_row_write_whole(const struct audit_row *row, struct buf *out);
+
 /* Put a row behind the last: set its seq, prev and hash, and move the chain. */
 MUST_CHECK bool audit_chain_add(struct audit_chain *c, struct audit_row *row, struct err *e);
 

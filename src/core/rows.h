@@ -32,6 +32,8 @@ struct pin_row {
 	char release_tag[ATTEST_TAG_MAX + 1];
 	uint8_t sha256[ATTEST_DIGEST];
 	int64_t pinned_at;
+	/* Not on disk: whether the audit trail tells of it (registry_pin_tell). */
+	enum pin_told { PIN_NOT_TOLD, PIN_BEING_TOLD, PIN_TOLD } told;
 };
 
 /* One row of the audit trail (audit.h, docs/audit.md). A digest that is all zero is none. */

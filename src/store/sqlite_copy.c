@@ -24,15 +24,22 @@ let_go(struct sqlite_copy *c)
 	c->db = NULL;
 }
 
+/* With what a copy that was cut short by a crash has beside it: SQLite would play that back. */
+static void
+remove_file(const char *path)
+{
+	char side[1040];
+
+	unlink(path);
+	snprintf(side, sizeof side, "%s-journal", path);
+	unlink(side);
+}
+
 void
 sqlite_copy_cancel(struct sqlite_copy *c)
 {
-	char side[sizeof c->path + 16];
-
 	let_go(c);
-	unlink(c->path);
-	snprintf(side, sizeof side, "%s-journal", c->path);
-	unlink(side);
+	remove_file(c->path);
 }
 
 bool
@@ -43,7 +50,7 @@ sqlite_copy_begin(struct sqlite_copy *c, struct sqlite_db *from, const char *pat
 	memset(c, 0, sizeof *c);
 	if (!span_cstr(span_str(path), c->path, sizeof c->path))
 		return err_set(e, ERR_USAGE, REASON_STORE_FAILED, "the copy's path is too long");
-	unlink(path);
+	remove_file(path);
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return failed(c, strerror(errno), e);
