@@ -129,6 +129,16 @@ def test_a_stranger_writes_nothing(world):
     assert page(control)["head"] == before
 
 
+def test_a_verdict_that_comes_too_late_is_a_refusal(world):
+    control = world.control(EE_VERIFY_TIMEOUT_SEC="1", EE_ATTEST_DEADLINE_SEC="1")
+    assert ask("PUT", world.sim_url + "/sim/faults/github", {"delay_ms": 4000})[0] in (200, 201, 204)
+    hand = HandAgent(world, control)
+    hand.register().answer(hand.challenge())
+    assert hand.refused()[0]["reason"] == "lease_expired"
+    row = page(control)["rows"][-1]
+    assert (row["event"], row["reason"], row["agent_id"]) == ("refused", "lease_expired", "hand-1") and row["quote_sha256"]
+
+
 def test_a_pin_is_told_once_however_many_come(world):
     control = world.control()
     hands = [HandAgent(world, control, agent_id=f"hand-{n}").register() for n in range(5)]

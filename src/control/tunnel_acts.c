@@ -136,6 +136,8 @@ do_close(struct tunnel *t, const struct session_action *a, enum session_event ev
 	if (ev != SESSION_EV_REFUSED && (t->attested || control_may_log(t->c)))
 		log_failure(&t->c->env->log, LOG_INFO, "tunnel_closed", &a->err, "app",
 		    t->session.id.app_name, "agent", t->session.id.agent_id, "peer", t->peer, NULL);
+	if (ev == SESSION_EV_TIMER)
+		attest_late(t->attempt, &a->err);
 	tunnel_leave(t, &a->err, failed && t->attested);
 	if (a->ws_code == 0 || t->gone)
 		return;
