@@ -131,7 +131,7 @@ def test_a_stranger_writes_nothing(world):
 
 def test_a_verdict_that_comes_too_late_is_a_refusal(world):
     control = world.control(EE_VERIFY_TIMEOUT_SEC="1", EE_ATTEST_DEADLINE_SEC="1")
-    assert ask("PUT", world.sim_url + "/sim/faults/github", {"delay_ms": 4000})[0] in (200, 201, 204)
+    assert ask("PUT", world.sim_url + "/sim/fault/github", {"delay_ms": 4000})[0] in (200, 201, 204)
     hand = HandAgent(world, control)
     hand.register().answer(hand.challenge())
     assert hand.refused()[0]["reason"] == "lease_expired"
