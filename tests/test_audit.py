@@ -7,6 +7,7 @@ import os
 import pathlib
 import random
 import re
+import signal
 import sqlite3
 import subprocess
 import threading
@@ -127,6 +128,22 @@ def test_a_stranger_writes_nothing(world):
         hand.register().answer(hand.challenge(), nonce="ab" * 32)
         assert hand.refused()[0]["reason"] == "nonce_mismatch"
     assert page(control)["head"] == before
+
+
+def test_a_policy_that_is_read_again(world):
+    path = world.dir / "networks.json"
+    path.write_text(json.dumps({"networks": {"forge-1": {"sealed_only": True}}}))
+    control = world.control(EE_NETWORKS_FILE=str(path))
+    hand = HandAgent(world, control)
+    hand.admitted()
+    control.proc.send_signal(signal.SIGHUP)
+    control.wait_log("networks_reloaded")
+    assert events_of(control) == ["started", "policy", "pinned", "attested"]  # nothing has changed
+    path.write_text(json.dumps({"networks": {"other": {"sealed_only": True}}}))
+    control.proc.send_signal(signal.SIGHUP)
+    assert hand.refused()[0]["reason"] == "policy"
+    rows = page(control)["rows"][4:]
+    assert sorted((r["event"], r["reason"]) for r in rows) == [("lease_ended", "policy"), ("policy", "")]
 
 
 def test_a_verdict_that_comes_too_late_is_a_refusal(world):

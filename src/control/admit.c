@@ -106,7 +106,8 @@ fill_admitted(const struct attempt *a, struct audit_row *row)
 	    .quote_sha256 = a->admission.lease.quote_sha256,
 	    .allowlist_sha256 = a->allowlist_sha256};
 
-	(void)snprintf(detail, sizeof detail, "tcb=%s%s%.150s", a->admission.tcb_status,
+	(void)snprintf(detail, sizeof detail, "tcb=%s freshness=%s%s%.150s",
+	    a->admission.tcb_status, a->earned.unbound ? "none" : "bound",
 	    a->advisories[0] ? " advisories=" : "", a->advisories);
 	audit_fill(a->c, row, &n);
 }
