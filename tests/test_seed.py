@@ -274,7 +274,7 @@ def test_openapi_names_every_route(world):
     status, doc = control.get("/openapi.json")
     assert status == 200 and doc["openapi"].startswith("3.1")
     for path in ("/health", "/v1/tunnel", "/v1/resolve/{app_name}", "/v1/proxy/{app_name}", "/v1/apps",
-                 "/v1/apps/{app_name}", "/dashboard"):
+                 "/v1/apps/{app_name}", "/v1/audit", "/v1/events", "/v1/backup", "/dashboard"):
         assert path in doc["paths"], path
     status, _, body = http("GET", control.url + "/nothing")
     assert status == 404 and json.loads(body)["reason"] == "not_found"

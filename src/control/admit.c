@@ -1,5 +1,8 @@
 #include "control/attest_impl.h"
+#include "control/audit.h"
 #include "control/reload.h"
+
+#include <stdio.h>
 
 /* An older tunnel that must prove itself is looked at this often. */
 #define CONTEST_MS 200
@@ -63,6 +66,9 @@ committed(void *ctx, const struct err *why)
 	bool changed; /* the rules, while the disk was at it */
 	struct err e = {0};
 
+	if (a->tells_pin)
+		registry_pin_told(a->c->registry, a->id.repo, a->id.release_tag, !why);
+	a->tells_pin = false;
 	if (why)
 		undo(a);
 	a->c->store_broken = why != NULL;
@@ -87,10 +93,29 @@ committed(void *ctx, const struct err *why)
 		tunnel_event(replaced, SESSION_EV_REPLACED);
 }
 
+/* The advisories as far as they fit. */
+static void
+fill_admitted(const struct attempt *a, struct audit_row *row)
+{
+	char detail[ROW_DETAIL_MAX + 1];
+	struct audit_note n = {.event = a->t->admitted_n ? "reattested" : "attested",
+	    .id = &a->id,
+	    .verdict = "accepted",
+	    .reason = reason_token(REASON_ATTESTED),
+	    .detail = detail,
+	    .quote_sha256 = a->admission.lease.quote_sha256,
+	    .allowlist_sha256 = a->allowlist_sha256};
+
+	(void)snprintf(detail, sizeof detail, "tcb=%s freshness=%s%s%.150s",
+	    a->admission.tcb_status, a->earned.unbound ? "none" : "bound",
+	    a->advisories[0] ? " advisories=" : "", a->advisories);
+	audit_fill(a->c, row, &n);
+}
+
 static void
 commit(struct attempt *a)
 {
-	struct store_change ch[3];
+	struct store_change ch[4];
 	size_t n = 0;
 	struct err e = {0};
 
@@ -106,12 +131,20 @@ commit(struct attempt *a)
 		return;
 	}
 	n++;
+	a->tells_pin = registry_pin_tell(a->c->registry, a->id.repo, a->id.release_tag);
+	if (a->tells_pin) {
+		ch[n].op = STORE_ADD_AUDIT;
+		audit_fill(a->c, &ch[n++].u.audit,
+		    &(struct audit_note){
+			.event = "pinned", .id = &a->id, .allowlist_sha256 = a->allowlist_sha256});
+	}
 	ch[n].op = STORE_ADD_AUDIT;
-	control_audit_row(a->c, &ch[n++].u.audit, "attested", a->id.app_name, a->id.agent_id,
-	    "attested", a->admission.tcb_status);
+	fill_admitted(a, &ch[n++].u.audit);
 	a->busy = true;
 	if (!control_submit(a->c, ch, n, committed, a, &e)) {
 		a->busy = false;
+		if (a->tells_pin)
+			registry_pin_told(a->c->registry, a->id.repo, a->id.release_tag, false);
 		undo(a);
 		attempt_refuse(a, &e);
 	}

@@ -1,5 +1,6 @@
 #include "control/api.h"
 
+#include "control/audit.h"
 #include "control/dashboard/page.h"
 #include "control/resolve.h"
 #include "control/tunnel_endpoint.h"
@@ -36,6 +37,12 @@ answer_with(struct http_req *r, int status, const char *type, const char *csp,
 		return;
 	}
 	(void)http_respond_full(r, status, type, f, n, body ? buf_span(body) : span_of(NULL, 0));
+}
+
+size_t
+api_security(struct http_field f[static API_SECURITY])
+{
+	return add_security(f, API_CSP);
 }
 
 void
@@ -109,27 +116,43 @@ api_refuse_proxy(struct http_req *r, const struct err *e)
 	buf_fini(&status);
 }
 
-bool
-api_query(struct http_req *r, const char *name, char *dst, size_t size)
+/* The member's value as it came; p NULL where there is none. */
+static struct span
+query_member(struct http_req *r, const char *name)
 {
 	struct span left = http_req_query(r);
 	size_t n = strlen(name);
-	struct buf b;
-	bool ok;
 
 	while (left.n) {
 		const uint8_t *amp = memchr(left.p, '&', left.n);
 		struct span one = span_first(left, amp ? (size_t)(amp - left.p) : left.n);
 
 		left = span_from(left, one.n + 1);
-		if (one.n <= n || !span_starts(one, name) || one.p[n] != '=')
-			continue;
-		buf_init(&b, size);
-		ok = url_decode(span_from(one, n + 1), &b) && span_cstr(buf_span(&b), dst, size);
-		buf_fini(&b);
-		return ok;
+		if (one.n > n && span_starts(one, name) && one.p[n] == '=')
+			return span_from(one, n + 1);
 	}
-	return false;
+	return span_of(NULL, 0);
+}
+
+bool
+api_query_has(struct http_req *r, const char *name)
+{
+	return query_member(r, name).p != NULL;
+}
+
+bool
+api_query(struct http_req *r, const char *name, char *dst, size_t size)
+{
+	struct span value = query_member(r, name);
+	struct buf b;
+	bool ok;
+
+	if (!value.p)
+		return false;
+	buf_init(&b, size);
+	ok = url_decode(value, &b) && span_cstr(buf_span(&b), dst, size);
+	buf_fini(&b);
+	return ok;
 }
 
 static void
@@ -285,6 +308,15 @@ dispatch(struct control *c, struct http_req *r, const struct route_match *m)
 		break;
 	case ROUTE_APP_UNBAN:
 		apps_unban(c, r, m->app);
+		break;
+	case ROUTE_AUDIT:
+		audit_list(c, r);
+		break;
+	case ROUTE_EVENTS:
+		events_open(c, r);
+		break;
+	case ROUTE_BACKUP:
+		backup_start(c, r);
 		break;
 	case ROUTE_FORWARD:
 		front_forward(c->front, r, m->app, m->rest);

@@ -12,6 +12,10 @@ void api_on_refused(struct http_server *s, const char *peer, const struct err *w
 
 /* -- for the handlers of this folder -- */
 
+/* The fields that every answer has; returns how many. */
+#define API_SECURITY 4
+size_t api_security(struct http_field f[static API_SECURITY]);
+
 /* Answer with a body and the security fields. */
 void api_answer(struct http_req *r, int status, const char *type, const struct buf *body);
 
@@ -23,6 +27,9 @@ void api_refuse_proxy(struct http_req *r, const struct err *e);
 
 /* Value of a query member, percent-decoded; false where there is none, or it does not fit. */
 MUST_CHECK bool api_query(struct http_req *r, const char *name, char *dst, size_t size);
+
+/* Say whether there is such a member, whatever its value. */
+bool api_query_has(struct http_req *r, const char *name);
 
 /* apps.c */
 void apps_list(struct control *c, struct http_req *r);

@@ -1,4 +1,5 @@
 #include "control/api.h"
+#include "control/audit.h"
 #include "control/tunnel_endpoint.h"
 #include "control/view.h"
 
@@ -166,7 +167,7 @@ apps_attest(struct control *c, struct http_req *r, struct span app)
 		tunnel_challenge(t, WHY_ADMIN);
 		n++;
 	}
-	control_audit(c, "attest_asked", name, "", "", "by an admin");
+	audit_add_act(c, "attest_asked", name, r);
 	buf_init(&b, 1024);
 	w = jw_of(&b);
 	jw_object(&w, NULL);
@@ -265,8 +266,7 @@ apps_delete(struct control *c, struct http_req *r, struct span app)
 	ch[0].op = STORE_DELETE_APP;
 	ch[0].u.app = a.row;
 	ch[1].op = STORE_ADD_AUDIT;
-	control_audit_row(
-	    c, &ch[1].u.audit, "removed", m->name, "", "admin_removed", "by an admin");
+	audit_fill_act(c, &ch[1].u.audit, "removed", m->name, r);
 	http_req_set_ops(r, &removal_ops, m);
 	if (!control_submit(c, ch, 2, removed, m, &e)) {
 		http_req_set_ops(r, NULL, NULL);

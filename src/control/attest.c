@@ -1,4 +1,5 @@
 #include "control/attest_impl.h"
+#include "control/audit.h"
 
 #include "base/base64.h"
 #include "base/hex.h"
@@ -55,10 +56,26 @@ attempt_finish(struct attempt *a, enum session_event ev, const struct err *e)
 	tunnel_step(t, &in);
 }
 
+static void
+note_refusal(const struct attempt *a, const struct err *e)
+{
+	struct audit_note digests = {.quote_sha256 = a->q ? eedcap_quote_digest(a->q) : NULL,
+	    .allowlist_sha256 = a->allowlist_sha256};
+
+	control_refused(a->c, &a->id, a->t->peer, e, a->proven ? &digests : NULL);
+}
+
+void
+attest_late(const struct attempt *a, const struct err *why)
+{
+	if (a && a->proven)
+		note_refusal(a, why);
+}
+
 void
 attempt_refuse(struct attempt *a, const struct err *e)
 {
-	control_refused(a->c, &a->id, a->t->peer, e, a->proven);
+	note_refusal(a, e);
 	attempt_finish(a, SESSION_EV_REFUSED, e);
 }
 

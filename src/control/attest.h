@@ -14,6 +14,10 @@
 struct attempt *attest_start(struct tunnel *t, struct span message,
     const uint8_t nonce[static ATTEST_NONCE], uint32_t number);
 
+/* The session has waited long enough: note the attempt as refused, if its quote was genuine. It
+ * still is the tunnel's to cancel. NULL is taken. */
+void attest_late(const struct attempt *a, const struct err *why);
+
 /* The tunnel lets go of its attempt: no event comes any more. NULL is taken. */
 void attest_cancel(struct attempt *a);
 

@@ -12,6 +12,7 @@ struct attempt {
 	uint32_t number;
 	bool busy; /* the worker pool or the store holds this: no freeing now */
 	bool proven; /* the offline checks held */
+	bool tells_pin; /* the audit trail learns of the pin by this one's commit */
 	struct net_defer begin;
 	struct net_timer again;
 

@@ -1,6 +1,7 @@
 #include "control/control.h"
 
 #include "base/ip.h"
+#include "control/audit.h"
 
 #include <stdio.h>
 
@@ -41,19 +42,6 @@ copy(char *dst, size_t size, const char *src)
 	(void)snprintf(dst, size, "%s", src ? src : "");
 }
 
-void
-control_audit_row(const struct control *c, struct audit_row *row, const char *event,
-    const char *app_name, const char *agent_id, const char *reason, const char *detail)
-{
-	memset(row, 0, sizeof *row);
-	row->at = env_now_s(c->env);
-	copy(row->event, sizeof row->event, event);
-	copy(row->app_name, sizeof row->app_name, app_name);
-	copy(row->agent_id, sizeof row->agent_id, agent_id);
-	copy(row->reason, sizeof row->reason, reason);
-	copy(row->detail, sizeof row->detail, detail);
-}
-
 bool
 control_submit(struct control *c, const struct store_change *v, size_t n, store_done_fn *done,
     void *ctx, struct err *e)
@@ -74,20 +62,8 @@ control_close_store(struct control *c)
 }
 
 void
-control_audit(struct control *c, const char *event, const char *app_name, const char *agent_id,
-    const char *reason, const char *detail)
-{
-	struct store_change change = {.op = STORE_ADD_AUDIT};
-	struct err e = {0};
-
-	control_audit_row(c, &change.u.audit, event, app_name, agent_id, reason, detail);
-	if (!control_submit(c, &change, 1, NULL, NULL, &e))
-		log_failure(&c->env->log, LOG_ERROR, "audit_failed", &e, "app", app_name, NULL);
-}
-
-void
 control_refused(struct control *c, const struct attest_identity *id, const char *peer,
-    const struct err *why, bool proven)
+    const struct err *why, const struct audit_note *proven)
 {
 	struct refusal *r = &c->refusals[c->refused_n++ % CONTROL_REFUSALS];
 	char token[ERR_TOKEN_MAX];
@@ -106,8 +82,15 @@ control_refused(struct control *c, const struct attest_identity *id, const char 
 		log_failure(&c->env->log, LOG_WARN, "refused", why, "app", id->app_name, "agent",
 		    id->agent_id, "repo", id->repo, "network", id->network, "peer", peer, "cause",
 		    cause, NULL);
-	if (proven)
-		control_audit(c, "refused", id->app_name, id->agent_id, token, r->detail);
+	if (proven) {
+		struct audit_note n = *proven;
+
+		n.event = n.verdict = "refused";
+		n.id = id;
+		n.reason = token;
+		n.detail = r->detail;
+		audit_add(c, &n);
+	}
 }
 
 const char *

@@ -25,6 +25,8 @@
 #define CONTROL_QUIET_RATE 5 /* log lines a second about strangers */
 
 struct tunnel;
+struct events_reader;
+struct audit_note;
 
 /* A refused attempt, kept for the dashboard. What it names was never proven. */
 struct refusal {
@@ -59,6 +61,7 @@ struct control {
 
 	struct eedcap_context *dcap; /* the trusted root, and what is known of platforms */
 	bool custom_root; /* it is not Intel's */
+	uint8_t root_key[EEDCAP_ROOT_KEY_SIZE]; /* where it is not */
 	char audience_text[CONTROL_AUDIENCES][ATTEST_AUDIENCE_MAX + 1];
 	const char *audiences[CONTROL_AUDIENCES];
 	size_t audience_n;
@@ -66,6 +69,11 @@ struct control {
 	struct tunnel *tunnels; /* all that are open */
 	size_t tunnel_n, unattested_n, unattested_max;
 	uint64_t last_id; /* of tunnels and requests */
+
+	struct events_reader *readers; /* of the audit trail, as it grows */
+	size_t reader_n;
+	bool backup_runs;
+	char policy[ROW_DETAIL_MAX + 1]; /* as the trail tells of it last */
 
 	struct refusal refusals[CONTROL_REFUSALS]; /* a ring */
 	uint64_t refused_n, strangers_n;
@@ -84,10 +92,11 @@ struct registry_now control_now(const struct control *c);
  * fills the disk; how many were left out is told with the next. */
 bool control_may_log(struct control *c);
 
-/* Note a refused attempt for dashboard and log. `proven`: the quote was authentic, so that it goes
- * to the audit trail too; a stranger's word writes nothing to disk. */
+/* Note a refused attempt for dashboard and log. `proven` (NULL: not): the quote was authentic, so
+ * that it goes to the audit trail too, with the digests that are given; a stranger's word writes
+ * nothing to disk. */
 void control_refused(struct control *c, const struct attest_identity *id, const char *peer,
-    const struct err *why, bool proven);
+    const struct err *why, const struct audit_note *proven);
 
 /* As store_submit; refused with DRAINING once the registry is closed. */
 MUST_CHECK bool control_submit(struct control *c, const struct store_change *v, size_t n,
@@ -95,14 +104,6 @@ MUST_CHECK bool control_submit(struct control *c, const struct store_change *v, 
 
 /* Write what is queued, close the registry and release its lock. Idempotent. */
 void control_close_store(struct control *c);
-
-/* Fill an audit row. */
-void control_audit_row(const struct control *c, struct audit_row *row, const char *event,
-    const char *app_name, const char *agent_id, const char *reason, const char *detail);
-
-/* Append to the audit trail; a failure is logged. */
-void control_audit(struct control *c, const char *event, const char *app_name, const char *agent_id,
-    const char *reason, const char *detail);
 
 /* The address that budgets count: the TCP peer, or behind EE_TRUSTED_PROXIES the rightmost
  * X-Forwarded-For entry that is none of them. */

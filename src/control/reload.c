@@ -1,5 +1,6 @@
 #include "control/reload.h"
 
+#include "control/audit.h"
 #include "core/policy.h"
 #include "os/file.h"
 
@@ -83,8 +84,6 @@ reload_judge(struct tunnel *t)
 	(void)err_token(&why, token);
 	(void)err_set(&e, ERR_POLICY, REASON_POLICY, "%s: %s", token, why.detail);
 	(void)err_show(&e, "the rules of %s have changed: %s", id->network, token);
-	if (t->replica)
-		control_audit(t->c, "lease_ended", id->app_name, id->agent_id, "policy", e.detail);
 	in.err = &e;
 	tunnel_step(t, &in);
 }
@@ -120,7 +119,7 @@ reload_networks(struct control *c)
 	log_int(&b, "networks", (int64_t)c->nets.n);
 	log_int(&b, "tunnels_judged", (int64_t)before);
 	log_end(&c->env->log, LOG_INFO, &b);
-	control_audit(c, "networks_reloaded", "", "", "", c->set->networks_file);
+	audit_policy(c);
 	reload_announce(c);
 }
 

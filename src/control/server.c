@@ -2,6 +2,7 @@
 #include "control/server.h"
 
 #include "control/api.h"
+#include "control/audit.h"
 #include "control/relay.h"
 #include "control/reload.h"
 #include "control/resolve.h"
@@ -45,13 +46,13 @@ load_root(const struct control *c, uint8_t key[static EEDCAP_ROOT_KEY_SIZE], str
 static bool
 open_verifier(struct control *c, struct err *e)
 {
-	uint8_t key[EEDCAP_ROOT_KEY_SIZE];
 	struct eedcap_error d = {0};
 
 	c->custom_root = c->set->dcap_root_ca != NULL;
-	if (c->custom_root && !load_root(c, key, e))
+	if (c->custom_root && !load_root(c, c->root_key, e))
 		return false;
-	c->dcap = eedcap_context_new(c->custom_root ? key : NULL, LIMIT_PLATFORMS_KNOWN, &d);
+	c->dcap = eedcap_context_new(
+	    c->custom_root ? c->root_key : NULL, LIMIT_PLATFORMS_KNOWN, &d);
 	return c->dcap || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "verifier: %s", d.detail);
 }
 
@@ -102,8 +103,10 @@ on_wake(void *ctx)
 {
 	struct control *c = ctx;
 
-	if (c->store)
-		store_poll(c->store);
+	if (!c->store)
+		return;
+	store_poll(c->store);
+	events_look(c);
 }
 
 static void
@@ -343,7 +346,7 @@ start(struct control *c, struct err *e)
 	c->loop = net_loop_new(e);
 	if (!c->loop || !open_gate(c, e) || !open_verifier(c, e) || !open_signals(c, e)
 	    || !open_registry(c, e) || !open_clients(c, e) || !open_http(c, e)
-	    || !set_audiences(c, e) || !open_front(c, e))
+	    || !set_audiences(c, e) || !open_front(c, e) || !audit_begin(c, e))
 		return false;
 	sweep_begin(c);
 	return true;

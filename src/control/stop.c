@@ -1,6 +1,7 @@
 #include "control/stop.h"
 
 #include "control/attest.h"
+#include "control/audit.h"
 #include "control/resolve.h"
 #include "control/tunnel_endpoint.h"
 #include "os/daemon.h"
@@ -68,13 +69,21 @@ begin_looking(void *ctx)
 	net_timer_repeat(c->loop, &c->grace, DRAIN_LOOK_MS, on_drain_look, c);
 }
 
+static void
+let_go_of_registry(struct control *c)
+{
+	events_end(c);
+	audit_end(c);
+	control_close_store(c);
+}
+
 /* Who waits at a socket that was handed over is the successor's. It opens the registry, and
  * accepts, as soon as this process has let go of it. Whoever was let in before is served. */
 static void
 hand_over(struct control *c)
 {
 	close_doors(c);
-	control_close_store(c);
+	let_go_of_registry(c);
 	tunnels_warn_of_drain(c);
 	net_timer_start(c->loop, &c->grace, FLUSH_MS, begin_looking, c);
 }
@@ -82,7 +91,7 @@ hand_over(struct control *c)
 static void
 wind_down(struct control *c)
 {
-	control_close_store(c);
+	let_go_of_registry(c);
 	begin_looking(c);
 	on_drain_look(c);
 }

@@ -1,6 +1,7 @@
 #include "base/hex.h"
 #include "base/rfc3339.h"
 #include "control/attest.h"
+#include "control/audit.h"
 #include "control/sweep.h"
 #include "control/tunnel_endpoint.h"
 
@@ -107,7 +108,13 @@ void
 tunnel_leave(struct tunnel *t, const struct err *why, bool invalid)
 {
 	struct replica *p = t->replica;
+	char token[ERR_TOKEN_MAX];
 
+	if (p)
+		audit_add(t->c, &(struct audit_note){.event = "lease_ended",
+				    .id = &t->session.id,
+				    .reason = err_token(why, token),
+				    .detail = why->detail});
 	/* Nobody's next request comes here, and none is counted on a replica that is gone. */
 	if (p)
 		registry_unroute(t->c->registry, p);
@@ -153,6 +160,8 @@ do_close(struct tunnel *t, const struct session_action *a, enum session_event ev
 	if (ev != SESSION_EV_REFUSED && (t->attested || control_may_log(t->c)))
 		log_failure(&t->c->env->log, LOG_INFO, "tunnel_closed", &a->err, "app",
 		    t->session.id.app_name, "agent", t->session.id.agent_id, "peer", t->peer, NULL);
+	if (ev == SESSION_EV_TIMER)
+		attest_late(t->attempt, &a->err);
 	tunnel_leave(t, &a->err, failed && t->attested);
 	if (a->ws_code == 0 || t->gone)
 		return;
@@ -265,6 +274,6 @@ tunnel_refuse(struct tunnel *t, const struct err *e)
 
 	in.ev = reason_ws(e->reason) ? SESSION_EV_FATAL : SESSION_EV_SOFT;
 	if (!t->attested)
-		control_refused(t->c, &t->session.id, t->peer, e, false);
+		control_refused(t->c, &t->session.id, t->peer, e, NULL);
 	tunnel_step(t, &in);
 }

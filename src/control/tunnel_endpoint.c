@@ -62,7 +62,7 @@ on_register(struct tunnel *t, const struct msg_register *m)
 	}
 	if (!may_register(t, &id, &e)) {
 		if (!t->session.id.app_name[0])
-			control_refused(t->c, &id, t->peer, &e, false);
+			control_refused(t->c, &id, t->peer, &e, NULL);
 		in.ev = reason_ws(e.reason) ? SESSION_EV_FATAL : SESSION_EV_SOFT;
 		in.err = &e;
 		tunnel_step(t, &in);

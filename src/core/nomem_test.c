@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "core/appraisal.h"
+#include "core/audit.h"
 #include "core/registry.h"
 
 /* A job, and that it knows why not where it was not done. */
@@ -45,6 +46,21 @@ parse_and_compare(struct err *e)
 	json_free(&d);
 	allowlist_free(al);
 	return ok;
+}
+
+/* A row that was not put in leaves the chain where it stood. */
+static bool
+chain(struct err *e)
+{
+	struct audit_chain c = {.seq = 7}, before = c, at = c;
+	struct audit_row row;
+
+	memset(&row, 0, sizeof row);
+	if (!audit_chain_add(&c, &row, e)) {
+		assert_memory_equal(&c, &before, sizeof c);
+		return false;
+	}
+	return audit_chain_check(&at, &row, e);
 }
 
 static bool
@@ -110,6 +126,7 @@ static void
 the_digests(void **state)
 {
 	each_allocation(digest);
+	each_allocation(chain);
 }
 
 static void

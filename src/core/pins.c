@@ -96,11 +96,37 @@ registry_pin_put(struct registry *r, const char *repo, const char *release_tag,
 	memcpy(row->sha256, sha256, 32);
 	const struct pin_row *pin = find(r, row->repo, row->release_tag, &at);
 	row->pinned_at = pin ? pin->pinned_at : now_s;
+	row->told = pin ? pin->told : PIN_NOT_TOLD;
 	return put(r, row, e);
+}
+
+bool
+registry_pin_tell(struct registry *r, const char *repo, const char *release_tag)
+{
+	size_t at;
+	struct pin_row *pin = find(r, repo, release_tag, &at);
+
+	if (!pin || pin->told != PIN_NOT_TOLD)
+		return false;
+	pin->told = PIN_BEING_TOLD;
+	return true;
+}
+
+void
+registry_pin_told(struct registry *r, const char *repo, const char *release_tag, bool on_disk)
+{
+	size_t at;
+	struct pin_row *pin = find(r, repo, release_tag, &at);
+
+	if (pin)
+		pin->told = on_disk ? PIN_TOLD : PIN_NOT_TOLD;
 }
 
 bool
 registry_load_pin(struct registry *r, const struct pin_row *row, struct err *e)
 {
-	return put(r, row, e);
+	struct pin_row pin = *row;
+
+	pin.told = PIN_TOLD;
+	return put(r, &pin, e);
 }

@@ -184,5 +184,9 @@ MUST_CHECK bool registry_pin_check(const struct registry *r, const char *repo,
  * meanwhile. */
 MUST_CHECK bool registry_pin_put(struct registry *r, const char *repo, const char *release_tag,
     const uint8_t sha256[static 32], int64_t now_s, struct pin_row *row, struct err *e);
+/* Say whether the caller is the one to put a pin into the audit trail; after the write it says
+ * with registry_pin_told what came of it, so that a pin stands there once. */
+bool registry_pin_tell(struct registry *r, const char *repo, const char *release_tag);
+void registry_pin_told(struct registry *r, const char *repo, const char *release_tag, bool on_disk);
 
 #endif

@@ -8,6 +8,7 @@
 #define ROW_ADVISORIES_MAX 1024 /* "INTEL-SA-00615,INTEL-SA-00657": commas between */
 #define ROW_EVENT_MAX      40
 #define ROW_DETAIL_MAX     255
+#define ROW_VERDICT_MAX    15
 
 struct app_row {
 	char name[ATTEST_APP_MAX + 1];
@@ -31,6 +32,8 @@ struct pin_row {
 	char release_tag[ATTEST_TAG_MAX + 1];
 	uint8_t sha256[ATTEST_DIGEST];
 	int64_t pinned_at;
+	/* Not on disk: whether the audit trail tells of it (registry_pin_tell). */
+	enum pin_told { PIN_NOT_TOLD, PIN_BEING_TOLD, PIN_TOLD } told;
 };
 
 /* A name that nobody may have. */
@@ -39,14 +42,24 @@ struct ban_row {
 	int64_t banned_at;
 };
 
-/* One line of the audit trail. */
+/* One row of the audit trail (audit.h, docs/audit.md). A digest that is all zero is none. */
 struct audit_row {
 	int64_t at;
-	char event[ROW_EVENT_MAX + 1]; /* attested, refused, removed, expired, ... */
+	char event[ROW_EVENT_MAX + 1]; /* attested, refused, removed, ...: docs/audit.md */
 	char app_name[ATTEST_APP_MAX + 1];
 	char agent_id[ATTEST_AGENT_ID_MAX + 1];
+	char repo[ATTEST_REPO_MAX + 1];
+	char release_tag[ATTEST_TAG_MAX + 1];
+	char network[ATTEST_NETWORK_MAX + 1];
+	char verdict[ROW_VERDICT_MAX + 1]; /* accepted, refused, or empty */
 	char reason[ERR_TOKEN_MAX];
 	char detail[ROW_DETAIL_MAX + 1];
+	uint8_t quote_sha256[ATTEST_DIGEST];
+	uint8_t allowlist_sha256[ATTEST_DIGEST];
+	/* The store's to set: place in the chain. */
+	uint64_t seq; /* 1, 2, 3, ... */
+	uint8_t prev[ATTEST_DIGEST]; /* hash of the row before; zero in the first */
+	uint8_t hash[ATTEST_DIGEST];
 };
 
 #endif

@@ -5,7 +5,7 @@
 #ifndef CORE_STORE_H
 #define CORE_STORE_H
 
-#include "core/rows.h"
+#include "core/audit.h"
 
 enum store_op {
 	STORE_PUT_APP,
@@ -14,7 +14,7 @@ enum store_op {
 	STORE_DELETE_PIN, /* pin.repo, pin.release_tag */
 	STORE_PUT_BAN,
 	STORE_LIFT_BAN, /* ban.name */
-	STORE_ADD_AUDIT
+	STORE_ADD_AUDIT /* behind the last row; the store sets its place in the chain */
 };
 
 struct store_change {
@@ -31,6 +31,17 @@ struct store_change {
 typedef void store_done_fn(void *ctx, const struct err *e);
 typedef void store_wake_fn(void *ctx);
 
+/* Which rows of the audit trail, in their order. */
+struct audit_query {
+	uint64_t after; /* seq above this */
+	size_t limit; /* 1 to STORE_ROWS_MAX */
+	char app_name[ATTEST_APP_MAX + 1]; /* "": any */
+};
+#define STORE_ROWS_MAX 1000
+
+/* The rows are valid until it returns; e as in store_done_fn. */
+typedef void store_rows_fn(void *ctx, const struct audit_row *rows, size_t n, const struct err *e);
+
 /* Where store_load hands its rows. Returning false (with e) stops the load. */
 struct store_loader {
 	bool (*app)(void *ctx, const struct app_row *row, struct err *e);
@@ -38,6 +49,7 @@ struct store_loader {
 	bool (*ban)(void *ctx, const struct ban_row *row, struct err *e);
 	bool (*audit)(void *ctx, const struct audit_row *row, struct err *e); /* newest first */
 	size_t audit_max;
+	const char *audit_event; /* NULL: of any event */
 	void *ctx;
 };
 
@@ -46,6 +58,11 @@ struct store_ops {
 	bool (*load)(struct store *st, const struct store_loader *to, struct err *e);
 	bool (*submit)(struct store *st, const struct store_change *c, size_t n,
 	    store_done_fn *done, void *ctx, struct err *e);
+	bool (*read_audit)(struct store *st, const struct audit_query *q, store_rows_fn *done,
+	    void *ctx, struct err *e);
+	bool (*copy)(
+	    struct store *st, const char *path, store_done_fn *done, void *ctx, struct err *e);
+	struct audit_chain (*audit_head)(struct store *st);
 	void (*poll)(struct store *st);
 	void (*close)(struct store *st);
 };
@@ -68,6 +85,30 @@ store_submit(struct store *st, const struct store_change *c, size_t n, store_don
     void *ctx, struct err *e)
 {
 	return st->ops->submit(st, c, n, done, ctx, e);
+}
+
+/* Read rows of the audit trail, of what was submitted before at least; `done` comes by store_poll.
+ * False when nothing was queued. */
+static inline MUST_CHECK bool
+store_read_audit(
+    struct store *st, const struct audit_query *q, store_rows_fn *done, void *ctx, struct err *e)
+{
+	return st->ops->read_audit(st, q, done, ctx, e);
+}
+
+/* Make a consistent copy of everything in a new file (mode 0600), while changes go on; a file of
+ * that name is replaced. One at a time: ERR_NOT_NOW. After a failure there is no file. */
+static inline MUST_CHECK bool
+store_copy(struct store *st, const char *path, store_done_fn *done, void *ctx, struct err *e)
+{
+	return st->ops->copy(st, path, done, ctx, e);
+}
+
+/* The last row of the audit trail that is on disk. */
+static inline struct audit_chain
+store_audit_head(struct store *st)
+{
+	return st->ops->audit_head(st);
 }
 
 /* Run the `done` of everything that has finished. */

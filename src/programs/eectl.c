@@ -14,6 +14,9 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"audit", cmd_audit, "verify FILE [--head HEAD] | show FILE [OPTION]...",
+	"check or show the audit trail of a registry", usage_audit},
+    {"backup", cmd_backup, "URL OUT", "copy the registry of a running control plane", usage_backup},
     {"explain", cmd_explain, "REASON | --all [--markdown]", "say what a reason means",
 	usage_explain},
     {"quote", cmd_quote, "[-o json] FILE", "show what stands in a quote", usage_quote},
@@ -30,7 +33,9 @@ print_help(FILE *f)
 	      "Examples:\n"
 	      "  eectl explain measurement_mismatch:mrtd\n"
 	      "  eectl quote quote.bin\n"
-	      "  eectl verify --quote quote.bin --collateral collateral.json\n\n"
+	      "  eectl verify --quote quote.bin --collateral collateral.json\n"
+	      "  eectl backup https://control.example.com registry.db\n"
+	      "  eectl audit verify registry.db\n\n"
 	      "Usage: eectl COMMAND [ARGUMENTS]; eectl COMMAND --help; eectl --man\n\n"
 	      "Commands:\n",
 	    f);

@@ -6,6 +6,8 @@
 /* What has been submitted and not yet polled. */
 struct finished {
 	store_done_fn *done;
+	store_rows_fn *rows; /* of a read, with its query */
+	struct audit_query query;
 	void *ctx;
 };
 
@@ -20,6 +22,7 @@ struct memory {
 	store_wake_fn *wake;
 	void *wake_ctx;
 	struct rows apps, pins, bans, audit, finished;
+	struct audit_chain chain;
 	bool closing;
 };
 
@@ -127,9 +130,28 @@ apply(struct memory *m, const struct store_change *c)
 		drop_ban(m, c->u.ban.name);
 		break;
 	case STORE_ADD_AUDIT:
-		add(&m->audit, &c->u.audit);
-		break;
+		break; /* chain_rows did it */
 	}
+}
+
+/* First, since it alone can fail. */
+static MUST_CHECK bool
+chain_rows(struct memory *m, const struct store_change *c, size_t n, struct err *e)
+{
+	struct audit_chain was = m->chain;
+	size_t before = m->audit.n;
+
+	for (size_t i = 0; i < n; i++) {
+		if (c[i].op != STORE_ADD_AUDIT)
+			continue;
+		add(&m->audit, &c[i].u.audit);
+		if (!audit_chain_add(&m->chain, row_at(&m->audit, m->audit.n - 1), e)) {
+			m->audit.n = before;
+			m->chain = was;
+			return false;
+		}
+	}
+	return true;
 }
 
 static bool
@@ -146,9 +168,15 @@ memory_load(struct store *st, const struct store_loader *to, struct err *e)
 	for (size_t i = 0; to->ban && i < m->bans.n; i++)
 		if (!to->ban(to->ctx, row_at(&m->bans, i), e))
 			return false;
-	for (size_t i = 0; to->audit && i < m->audit.n && i < to->audit_max; i++)
-		if (!to->audit(to->ctx, row_at(&m->audit, m->audit.n - 1 - i), e))
+	for (size_t i = 0, n = 0; to->audit && i < m->audit.n && n < to->audit_max; i++) {
+		const struct audit_row *row = row_at(&m->audit, m->audit.n - 1 - i);
+
+		if (to->audit_event && strcmp(to->audit_event, row->event) != 0)
+			continue;
+		n++;
+		if (!to->audit(to->ctx, row, e))
 			return false;
+	}
 	return true;
 }
 
@@ -161,13 +189,62 @@ memory_submit(struct store *st, const struct store_change *c, size_t n, store_do
 	if (m->closing)
 		return err_set(e, ERR_NOT_NOW, REASON_STORE_FAILED, "closing");
 	if (!reserve(&m->apps, n, e) || !reserve(&m->pins, n, e) || !reserve(&m->bans, n, e)
-	    || !reserve(&m->audit, n, e) || !reserve(&m->finished, 1, e))
+	    || !reserve(&m->audit, n, e) || !reserve(&m->finished, 1, e)
+	    || !chain_rows(m, c, n, e))
 		return false;
 	for (size_t i = 0; i < n; i++)
 		apply(m, &c[i]);
 	add(&m->finished, &(struct finished){.done = done, .ctx = ctx});
 	m->wake(m->wake_ctx);
 	return true;
+}
+
+static bool
+memory_read_audit(
+    struct store *st, const struct audit_query *q, store_rows_fn *done, void *ctx, struct err *e)
+{
+	struct memory *m = (struct memory *)st;
+
+	if (m->closing || !reserve(&m->finished, 1, e))
+		return err_set(e, ERR_NOT_NOW, REASON_STORE_FAILED, "closing");
+	add(&m->finished, &(struct finished){.rows = done, .query = *q, .ctx = ctx});
+	m->wake(m->wake_ctx);
+	return true;
+}
+
+static bool
+memory_copy(struct store *st, const char *path, store_done_fn *done, void *ctx, struct err *e)
+{
+	return err_set(e, ERR_UNSUPPORTED, REASON_STORE_FAILED, "%.80s: no file to copy", path);
+}
+
+static struct audit_chain
+memory_audit_head(struct store *st)
+{
+	return ((struct memory *)st)->chain;
+}
+
+static void
+hand_rows(const struct memory *m, const struct finished *f)
+{
+	struct audit_row *rows = calloc(f->query.limit, sizeof *rows);
+	struct err e = {0};
+	size_t n = 0;
+
+	if (!rows) {
+		(void)err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "rows");
+		f->rows(f->ctx, NULL, 0, &e);
+		return;
+	}
+	for (size_t i = 0; i < m->audit.n && n < f->query.limit; i++) {
+		const struct audit_row *row = row_at(&m->audit, i);
+
+		if (row->seq > f->query.after
+		    && (!f->query.app_name[0] || strcmp(f->query.app_name, row->app_name) == 0))
+			rows[n++] = *row;
+	}
+	f->rows(f->ctx, rows, n, NULL);
+	free(rows);
 }
 
 /* A done may submit again: what it adds is run too. */
@@ -181,7 +258,9 @@ memory_poll(struct store *st)
 
 		memcpy(&f, row_at(&m->finished, 0), sizeof f);
 		drop(&m->finished, 0);
-		if (f.done)
+		if (f.rows)
+			hand_rows(m, &f);
+		else if (f.done)
 			f.done(f.ctx, NULL);
 	}
 }
@@ -201,8 +280,13 @@ memory_close(struct store *st)
 	free(m);
 }
 
-static const struct store_ops ops = {
-    .load = memory_load, .submit = memory_submit, .poll = memory_poll, .close = memory_close};
+static const struct store_ops ops = {.load = memory_load,
+    .submit = memory_submit,
+    .read_audit = memory_read_audit,
+    .copy = memory_copy,
+    .audit_head = memory_audit_head,
+    .poll = memory_poll,
+    .close = memory_close};
 
 bool
 store_memory_open(struct store **out, store_wake_fn *wake, void *wake_ctx, struct err *e)

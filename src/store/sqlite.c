@@ -11,12 +11,20 @@
  * memory of a control plane that runs. */
 #define QUEUE_MAX 16384
 
-/* One submit. */
+enum job_kind { JOB_WRITE, JOB_READ, JOB_COPY };
+
+/* One submit, read or copy. */
 struct job {
 	struct job *next;
+	enum job_kind kind;
 	store_done_fn *done;
+	store_rows_fn *rows_done;
 	void *ctx;
 	struct err err;
+	struct audit_query query;
+	struct audit_row *rows; /* what was read */
+	size_t row_n;
+	char path[1024]; /* of a copy */
 	size_t n;
 	struct store_change change[];
 };
@@ -26,17 +34,20 @@ struct jobs {
 };
 
 struct sqlite_store {
-	struct store head; /* first */
+	struct store store; /* first */
 	store_wake_fn *wake;
 	void *wake_ctx;
 	pthread_t thread;
 	pthread_mutex_t db_lock; /* held for a transaction or a load; never with `lock` */
 	struct sqlite_db db;
+	struct sqlite_copy copy; /* the writer's */
+	struct job *copying; /* the writer's */
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t work;
 	struct jobs queued, finished;
 	size_t pending; /* changes queued or being written */
-	bool stop;
+	struct audit_chain head; /* on disk */
+	bool stop, copy_asked;
 };
 
 static void
@@ -70,7 +81,14 @@ jobs_take(struct jobs *q)
 static MUST_CHECK bool
 write_all(struct sqlite_store *s, const struct job *all, struct err *e)
 {
-	bool ok = sqlite_db_begin(&s->db, e);
+	size_t n = 0;
+	bool ok;
+
+	for (const struct job *j = all; j; j = j->next)
+		n += j->n;
+	if (n == 0)
+		return true;
+	ok = sqlite_db_begin(&s->db, e);
 
 	for (const struct job *j = all; ok && j; j = j->next)
 		for (size_t i = 0; ok && i < j->n; i++)
@@ -81,42 +99,126 @@ write_all(struct sqlite_store *s, const struct job *all, struct err *e)
 	return ok;
 }
 
-static struct job *
-wait_for_work(struct sqlite_store *s)
+static bool
+take_row(void *ctx, const struct audit_row *row, struct err *e)
 {
-	struct job *all;
+	struct job *j = ctx;
 
+	j->rows[j->row_n++] = *row;
+	return true;
+}
+
+static void
+read_rows(struct sqlite_store *s, struct job *j)
+{
+	j->rows = malloc(j->query.limit * sizeof *j->rows);
+	if (!j->rows)
+		(void)err_set(&j->err, ERR_NOMEM, REASON_NO_MEMORY, "rows");
+	else if (!sqlite_db_each_audit(&s->db, &j->query, take_row, j, &j->err))
+		j->row_n = 0;
+}
+
+static void
+finish(struct sqlite_store *s, struct job *j)
+{
 	pthread_mutex_lock(&s->lock);
-	while (!s->queued.first && !s->stop)
-		pthread_cond_wait(&s->work, &s->lock);
-	all = jobs_take(&s->queued);
+	s->pending -= j->n;
+	if (j->kind == JOB_COPY)
+		s->copy_asked = false;
+	jobs_add(&s->finished, j);
 	pthread_mutex_unlock(&s->lock);
-	return all;
+}
+
+static void
+end_copy(struct sqlite_store *s)
+{
+	struct job *j = s->copying;
+
+	s->copying = NULL;
+	if (j->err.code != ERR_NONE)
+		sqlite_copy_cancel(&s->copy);
+	finish(s, j);
+}
+
+static void
+begin_copy(struct sqlite_store *s, struct job *j)
+{
+	if (sqlite_copy_begin(&s->copy, &s->db, j->path, &j->err))
+		s->copying = j;
+	else
+		finish(s, j);
+}
+
+/* A piece, and then the changes that came meanwhile: nobody waits for a large file. */
+static void
+go_on_copying(struct sqlite_store *s, bool stop)
+{
+	bool whole = false;
+	struct job *j = s->copying;
+
+	if (stop)
+		(void)err_set(&j->err, ERR_NOT_NOW, REASON_DRAINING, "closing");
+	else if (sqlite_copy_step(&s->copy, &s->db, &whole, &j->err) && !whole)
+		return;
+	end_copy(s);
+	s->wake(s->wake_ctx);
+}
+
+/* Changes first, since reads see what was submitted before them. */
+static void
+run_jobs(struct sqlite_store *s, struct job *all)
+{
+	struct err e = {0};
+	struct job *next;
+	bool ok = write_all(s, all, &e);
+
+	if (ok) {
+		pthread_mutex_lock(&s->lock);
+		s->head = s->db.committed;
+		pthread_mutex_unlock(&s->lock);
+	}
+	for (; all; all = next) {
+		next = all->next;
+		if (all->kind == JOB_COPY) {
+			begin_copy(s, all);
+			continue;
+		}
+		if (all->kind == JOB_READ)
+			read_rows(s, all);
+		else if (!ok)
+			all->err = e;
+		finish(s, all);
+	}
+	s->wake(s->wake_ctx);
+}
+
+/* Take what is queued; nothing while a copy goes on. False at the end. */
+static bool
+wait_for_work(struct sqlite_store *s, struct job **all, bool *stop)
+{
+	pthread_mutex_lock(&s->lock);
+	while (!s->queued.first && !s->stop && !s->copying)
+		pthread_cond_wait(&s->work, &s->lock);
+	*all = jobs_take(&s->queued);
+	*stop = s->stop;
+	pthread_mutex_unlock(&s->lock);
+	return *all || s->copying;
 }
 
 static void *
 writer(void *arg)
 {
 	struct sqlite_store *s = arg;
-	struct job *all, *next;
+	struct job *all;
+	bool stop;
 
-	while ((all = wait_for_work(s)) != NULL) {
-		struct err e = {0};
-
+	while (wait_for_work(s, &all, &stop)) {
 		pthread_mutex_lock(&s->db_lock);
-		bool ok = write_all(s, all, &e);
-
+		if (all)
+			run_jobs(s, all);
+		if (s->copying)
+			go_on_copying(s, stop);
 		pthread_mutex_unlock(&s->db_lock);
-		pthread_mutex_lock(&s->lock);
-		for (; all; all = next) {
-			next = all->next;
-			if (!ok)
-				all->err = e;
-			s->pending -= all->n;
-			jobs_add(&s->finished, all);
-		}
-		pthread_mutex_unlock(&s->lock);
-		s->wake(s->wake_ctx);
 	}
 	return NULL;
 }
@@ -135,25 +237,33 @@ sqlite_load(struct store *st, const struct store_loader *to, struct err *e)
 	return ok;
 }
 
-static bool
-sqlite_submit(struct store *st, const struct store_change *c, size_t n, store_done_fn *done,
-    void *ctx, struct err *e)
+static struct job *
+job_new(enum job_kind kind, size_t n, void *ctx, struct err *e)
 {
-	struct sqlite_store *s = (struct sqlite_store *)st;
-	struct job *j = n <= QUEUE_MAX ? malloc(sizeof *j + n * sizeof *c) : NULL;
-	bool room;
+	struct job *j = n <= QUEUE_MAX ? malloc(sizeof *j + n * sizeof *j->change) : NULL;
 
-	if (!j)
-		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "%zu changes", n);
+	if (!j) {
+		(void)err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "%zu changes", n);
+		return NULL;
+	}
 	memset(j, 0, sizeof *j);
-	j->done = done;
+	j->kind = kind;
 	j->ctx = ctx;
 	j->n = n;
-	memcpy(j->change, c, n * sizeof *c);
+	return j;
+}
+
+static MUST_CHECK bool
+queue(struct sqlite_store *s, struct job *j, struct err *e)
+{
+	bool room, copying;
+
 	pthread_mutex_lock(&s->lock);
-	room = !s->stop && s->pending + n <= QUEUE_MAX;
+	copying = j->kind == JOB_COPY && s->copy_asked;
+	room = !s->stop && s->pending + j->n <= QUEUE_MAX && !copying;
 	if (room) {
-		s->pending += n;
+		s->pending += j->n;
+		s->copy_asked = s->copy_asked || j->kind == JOB_COPY;
 		jobs_add(&s->queued, j);
 		pthread_cond_signal(&s->work);
 	}
@@ -161,8 +271,62 @@ sqlite_submit(struct store *st, const struct store_change *c, size_t n, store_do
 	if (room)
 		return true;
 	free(j);
+	if (copying)
+		return err_set(e, ERR_NOT_NOW, REASON_STORE_FAILED, "a copy is being made");
 	return err_set(e, ERR_LIMIT, REASON_STORE_FAILED,
 	    "closing, or %d changes wait for the disk", QUEUE_MAX);
+}
+
+static bool
+sqlite_submit(struct store *st, const struct store_change *c, size_t n, store_done_fn *done,
+    void *ctx, struct err *e)
+{
+	struct job *j = job_new(JOB_WRITE, n, ctx, e);
+
+	if (!j)
+		return false;
+	j->done = done;
+	memcpy(j->change, c, n * sizeof *c);
+	return queue((struct sqlite_store *)st, j, e);
+}
+
+static bool
+sqlite_read_audit(
+    struct store *st, const struct audit_query *q, store_rows_fn *done, void *ctx, struct err *e)
+{
+	struct job *j = job_new(JOB_READ, 0, ctx, e);
+
+	if (!j)
+		return false;
+	j->rows_done = done;
+	j->query = *q;
+	return queue((struct sqlite_store *)st, j, e);
+}
+
+static bool
+sqlite_copy_to(struct store *st, const char *path, store_done_fn *done, void *ctx, struct err *e)
+{
+	struct job *j = job_new(JOB_COPY, 0, ctx, e);
+
+	if (!j)
+		return false;
+	j->done = done;
+	if (span_cstr(span_str(path), j->path, sizeof j->path))
+		return queue((struct sqlite_store *)st, j, e);
+	free(j);
+	return err_set(e, ERR_USAGE, REASON_STORE_FAILED, "the copy's path is too long");
+}
+
+static struct audit_chain
+sqlite_audit_head(struct store *st)
+{
+	struct sqlite_store *s = (struct sqlite_store *)st;
+	struct audit_chain head;
+
+	pthread_mutex_lock(&s->lock);
+	head = s->head;
+	pthread_mutex_unlock(&s->lock);
+	return head;
 }
 
 static void
@@ -175,9 +339,14 @@ sqlite_poll(struct store *st)
 	all = jobs_take(&s->finished);
 	pthread_mutex_unlock(&s->lock);
 	for (; all; all = next) {
+		const struct err *why = all->err.code == ERR_NONE ? NULL : &all->err;
+
 		next = all->next;
-		if (all->done)
-			all->done(all->ctx, all->err.code == ERR_NONE ? NULL : &all->err);
+		if (all->kind == JOB_READ)
+			all->rows_done(all->ctx, all->rows, all->row_n, why);
+		else if (all->done)
+			all->done(all->ctx, why);
+		free(all->rows);
 		free(all);
 	}
 }
@@ -206,8 +375,13 @@ sqlite_close(struct store *st)
 	destroy(s);
 }
 
-static const struct store_ops ops = {
-    .load = sqlite_load, .submit = sqlite_submit, .poll = sqlite_poll, .close = sqlite_close};
+static const struct store_ops ops = {.load = sqlite_load,
+    .submit = sqlite_submit,
+    .read_audit = sqlite_read_audit,
+    .copy = sqlite_copy_to,
+    .audit_head = sqlite_audit_head,
+    .poll = sqlite_poll,
+    .close = sqlite_close};
 
 /* Signals belong to the loop's thread. */
 static MUST_CHECK bool
@@ -232,7 +406,7 @@ store_sqlite_open(
 	*out = NULL;
 	if (!s)
 		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "store");
-	s->head.ops = &ops;
+	s->store.ops = &ops;
 	s->wake = wake;
 	s->wake_ctx = wake_ctx;
 	jobs_init(&s->queued);
@@ -240,8 +414,13 @@ store_sqlite_open(
 	pthread_mutex_init(&s->db_lock, NULL);
 	pthread_mutex_init(&s->lock, NULL);
 	pthread_cond_init(&s->work, NULL);
-	if (sqlite_db_open(&s->db, path, e) && start(s, e)) {
-		*out = &s->head;
+	if (sqlite_db_open(&s->db, path, e)) {
+		s->head = s->db.committed;
+		if (!start(s, e)) {
+			destroy(s);
+			return false;
+		}
+		*out = &s->store;
 		return true;
 	}
 	destroy(s);

@@ -1,4 +1,4 @@
-#include "store/sqlite_db.h"
+#include "store/sqlite_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define APPLICATION_ID 0x45454350 /* "EECP": file(1) and we know it by that */
 
 static const char schema[] =
@@ -17,10 +17,7 @@ static const char schema[] =
     " tcb_status TEXT NOT NULL, advisories TEXT NOT NULL, last_attested_at INTEGER NOT NULL)"
     " STRICT, WITHOUT ROWID;"
     "CREATE TABLE pin (repo TEXT NOT NULL, release_tag TEXT NOT NULL, sha256 BLOB NOT NULL,"
-    " pinned_at INTEGER NOT NULL, PRIMARY KEY (repo, release_tag)) STRICT, WITHOUT ROWID;"
-    "CREATE TABLE audit (id INTEGER PRIMARY KEY, at INTEGER NOT NULL, event TEXT NOT NULL,"
-    " app_name TEXT NOT NULL, agent_id TEXT NOT NULL, reason TEXT NOT NULL,"
-    " detail TEXT NOT NULL) STRICT;";
+    " pinned_at INTEGER NOT NULL, PRIMARY KEY (repo, release_tag)) STRICT, WITHOUT ROWID;";
 
 /* Made where it is missing, whichever version of the schema the file has. */
 static const char ban_schema[] = "CREATE TABLE IF NOT EXISTS ban (name TEXT PRIMARY KEY,"
@@ -33,30 +30,30 @@ static const char *const change_sql[SQLITE_DB_OPS] = {
     [STORE_DELETE_PIN] = "DELETE FROM pin WHERE repo = ?1 AND release_tag = ?2",
     [STORE_PUT_BAN] = "INSERT OR REPLACE INTO ban VALUES (?1,?2)",
     [STORE_LIFT_BAN] = "DELETE FROM ban WHERE name = ?1",
-    [STORE_ADD_AUDIT] = "INSERT INTO audit VALUES (NULL,?1,?2,?3,?4,?5,?6)",
+    [STORE_ADD_AUDIT] = sqlite_audit_insert,
 };
 
 /* --- failures --- */
 
-static MUST_CHECK bool
-failed(const struct sqlite_db *d, const char *what, struct err *e)
+bool
+sqlite_failed(const struct sqlite_db *d, const char *what, struct err *e)
 {
 	return err_set(e, ERR_IO, REASON_STORE_FAILED, "%.90s: %.20s: %.40s", d->path, what,
 	    d->db ? sqlite3_errmsg(d->db) : "no memory");
 }
 
-static MUST_CHECK bool
-refused(const struct sqlite_db *d, const char *why, struct err *e)
+bool
+sqlite_refused(const struct sqlite_db *d, const char *why, struct err *e)
 {
 	return err_set(e, ERR_USAGE, REASON_STORE_FAILED, "%.80s %.70s", d->path, why);
 }
 
-static MUST_CHECK bool
-run(struct sqlite_db *d, const char *sql, struct err *e)
+bool
+sqlite_run(struct sqlite_db *d, const char *sql, struct err *e)
 {
 	if (sqlite3_exec(d->db, sql, NULL, NULL, NULL) == SQLITE_OK)
 		return true;
-	return failed(d, "cannot run", e);
+	return sqlite_failed(d, "cannot run", e);
 }
 
 /* One value of one row, as an integer. */
@@ -70,7 +67,7 @@ ask_int(struct sqlite_db *d, const char *sql, int64_t *out, struct err *e)
 	if (ok)
 		*out = sqlite3_column_int64(q, 0);
 	sqlite3_finalize(q);
-	return ok || failed(d, "cannot read", e);
+	return ok || sqlite_failed(d, "cannot read", e);
 }
 
 /* --- making a new file --- */
@@ -104,8 +101,9 @@ write_schema(struct sqlite_db *d, const char *tmp, struct err *e)
 	snprintf(pragmas, sizeof pragmas, "PRAGMA application_id=%d; PRAGMA user_version=%d;",
 	    APPLICATION_ID, SCHEMA_VERSION);
 	if (sqlite3_open_v2(tmp, &d->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
-		return failed(d, "cannot make", e);
-	return run(d, "BEGIN", e) && run(d, pragmas, e) && run(d, schema, e) && run(d, "COMMIT", e);
+		return sqlite_failed(d, "cannot make", e);
+	return sqlite_run(d, "BEGIN", e) && sqlite_run(d, pragmas, e) && sqlite_run(d, schema, e)
+	       && sqlite_run(d, sqlite_audit_schema, e) && sqlite_run(d, "COMMIT", e);
 }
 
 /* A new file gets its name when it is whole, so that a file of that name that is empty or has no
@@ -144,7 +142,7 @@ take(struct sqlite_db *d, struct err *e)
 
 	if (sqlite3_open_v2(d->path, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL)
 	    != SQLITE_OK)
-		return failed(d, "cannot open", e);
+		return sqlite_failed(d, "cannot open", e);
 	sqlite3_extended_result_codes(d->db, 1);
 	sqlite3_busy_timeout(d->db, 500);
 	rc = sqlite3_exec(d->db,
@@ -155,35 +153,53 @@ take(struct sqlite_db *d, struct err *e)
 		return err_set(e, ERR_NOT_NOW, REASON_STORE_FAILED,
 		    "%.80s is open in another process", d->path);
 	if ((rc & 0xff) == SQLITE_NOTADB)
-		return refused(d, "is no SQLite database; it is left as it is", e);
+		return sqlite_refused(d, "is no SQLite database; it is left as it is", e);
 	if ((rc & 0xff) == SQLITE_CORRUPT)
-		return refused(d, "is damaged; it is left as it is", e);
-	return rc == SQLITE_OK || failed(d, "cannot open", e);
+		return sqlite_refused(d, "is damaged; it is left as it is", e);
+	return rc == SQLITE_OK || sqlite_failed(d, "cannot open", e);
 }
 
 static MUST_CHECK bool
-check_content(struct sqlite_db *d, struct err *e)
+check_content(struct sqlite_db *d, int64_t *version, struct err *e)
 {
 	sqlite3_stmt *q = NULL;
 	const unsigned char *said = NULL;
 	bool sound;
-	int64_t id, version;
+	char newer[80];
+	int64_t id;
 
 	if (!ask_int(d, "PRAGMA application_id", &id, e)
-	    || !ask_int(d, "PRAGMA user_version", &version, e))
+	    || !ask_int(d, "PRAGMA user_version", version, e))
 		return false;
 	if (id != APPLICATION_ID)
-		return refused(d, "is not a registry of this program", e);
-	if (version > SCHEMA_VERSION)
-		return refused(d, "was written by a newer version of this program", e);
-	if (version < 1)
-		return refused(d, "has no schema version", e);
+		return sqlite_refused(d, "is not a registry of this program", e);
+	if (*version > SCHEMA_VERSION) {
+		snprintf(newer, sizeof newer,
+		    "is of schema %lld, by a newer version of this program", (long long)*version);
+		return sqlite_refused(d, newer, e);
+	}
+	if (*version < 1)
+		return sqlite_refused(d, "has no schema version", e);
 	if (sqlite3_prepare_v2(d->db, "PRAGMA quick_check(1)", -1, &q, NULL) == SQLITE_OK
 	    && sqlite3_step(q) == SQLITE_ROW)
 		said = sqlite3_column_text(q, 0);
 	sound = said && strcmp((const char *)said, "ok") == 0;
 	sqlite3_finalize(q);
-	return sound || refused(d, "is damaged; it is left as it is", e);
+	return sound || sqlite_refused(d, "is damaged; it is left as it is", e);
+}
+
+/* All or none; whoever is killed meanwhile finds the old file. */
+static MUST_CHECK bool
+migrate(struct sqlite_db *d, struct err *e)
+{
+	char version[40];
+
+	snprintf(version, sizeof version, "PRAGMA user_version=%d", SCHEMA_VERSION);
+	if (sqlite_run(d, "BEGIN IMMEDIATE", e) && sqlite_audit_migrate(d, e)
+	    && sqlite_run(d, version, e) && sqlite_run(d, "COMMIT", e))
+		return true;
+	sqlite_db_rollback(d);
+	return false;
 }
 
 static MUST_CHECK bool
@@ -191,14 +207,13 @@ prepare(struct sqlite_db *d, struct err *e)
 {
 	int64_t unused;
 
-	if (!run(d, "PRAGMA synchronous=FULL", e)
-	    || !ask_int(d, "PRAGMA journal_mode=WAL", &unused, e) || !run(d, ban_schema, e))
+	if (!ask_int(d, "PRAGMA journal_mode=WAL", &unused, e) || !sqlite_run(d, ban_schema, e))
 		return false;
 	for (size_t i = 0; i < SQLITE_DB_OPS; i++)
 		if (sqlite3_prepare_v3(
 			d->db, change_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &d->change[i], NULL)
 		    != SQLITE_OK)
-			return failed(d, "cannot prepare", e);
+			return sqlite_failed(d, "cannot prepare", e);
 	return true;
 }
 
@@ -206,20 +221,88 @@ bool
 sqlite_db_open(struct sqlite_db *d, const char *path, struct err *e)
 {
 	struct stat st;
+	int64_t version;
 
 	memset(d, 0, sizeof *d);
 	if (!span_cstr(span_str(path), d->path, sizeof d->path) || d->path[0] == '\0')
 		return err_set(e, ERR_USAGE, REASON_STORE_FAILED, "the path is empty or too long");
 	if (stat(path, &st) != 0) {
 		if (errno != ENOENT)
-			return refused(d, strerror(errno), e);
+			return sqlite_refused(d, strerror(errno), e);
 		if (!make(d, path, e))
 			return false;
 	} else if (st.st_size == 0) {
-		return refused(d, "is empty; it is left as it is", e);
+		return sqlite_refused(d, "is empty; it is left as it is", e);
 	}
-	if (take(d, e) && check_content(d, e) && prepare(d, e))
+	if (take(d, e) && check_content(d, &version, e)
+	    && sqlite_run(d, "PRAGMA synchronous=FULL", e)
+	    && (version == SCHEMA_VERSION || migrate(d, e)) && prepare(d, e)
+	    && sqlite_audit_open(d, e))
 		return true;
+	sqlite_db_close(d);
+	return false;
+}
+
+/* A file in WAL mode is read through files beside it, which a folder that is not ours to write
+ * cannot get; without a log there is nothing that they would add. */
+static MUST_CHECK bool
+open_alone(struct sqlite_db *d, struct err *e)
+{
+	char uri[3 * sizeof d->path + 32] = "file:";
+	size_t n = strlen(uri);
+
+	for (const char *c = d->path; *c; c++)
+		n += (size_t)snprintf(uri + n, sizeof uri - n, strchr("%?#", *c) ? "%%%02X" : "%c",
+		    (unsigned char)*c);
+	snprintf(uri + n, sizeof uri - n, "?immutable=1");
+	sqlite3_close(d->db);
+	d->db = NULL;
+	return sqlite3_open_v2(
+		   uri, &d->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL)
+		   == SQLITE_OK
+	       || sqlite_failed(d, "cannot open", e);
+}
+
+static bool
+has_log(const struct sqlite_db *d)
+{
+	char wal[sizeof d->path + 8];
+
+	snprintf(wal, sizeof wal, "%s-wal", d->path);
+	return access(wal, F_OK) == 0;
+}
+
+bool
+sqlite_db_open_to_read(struct sqlite_db *d, const char *path, struct err *e)
+{
+	static const char first[] = "PRAGMA trusted_schema=OFF; PRAGMA cell_size_check=ON;"
+				    "SELECT * FROM sqlite_schema";
+	int64_t version = 0;
+	int rc;
+
+	memset(d, 0, sizeof *d);
+	if (!span_cstr(span_str(path), d->path, sizeof d->path) || d->path[0] == '\0')
+		return err_set(e, ERR_USAGE, REASON_STORE_FAILED, "the path is empty or too long");
+	if (access(path, R_OK) != 0)
+		return sqlite_refused(d, strerror(errno), e);
+	rc = sqlite3_open_v2(path, &d->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(d->db, first, NULL, NULL, NULL);
+	if ((rc & 0xff) == SQLITE_CANTOPEN && !has_log(d)) {
+		if (!open_alone(d, e))
+			goto out;
+		rc = sqlite3_exec(d->db, first, NULL, NULL, NULL);
+	}
+	if ((rc & 0xff) == SQLITE_BUSY)
+		(void)sqlite_refused(d, "is open in ee-control: look at a backup", e);
+	else if (rc != SQLITE_OK)
+		(void)sqlite_failed(d, "cannot open", e);
+	else if (check_content(d, &version, e) && version == SCHEMA_VERSION)
+		return true;
+	else if (version && version < SCHEMA_VERSION)
+		(void)sqlite_refused(
+		    d, "is of schema 1: ee-control chains it at its next start", e);
+out:
 	sqlite_db_close(d);
 	return false;
 }
@@ -281,19 +364,6 @@ bind_ban(sqlite3_stmt *q, const struct ban_row *b)
 }
 
 static int
-bind_audit(sqlite3_stmt *q, const struct audit_row *a)
-{
-	int rc = sqlite3_bind_int64(q, 1, a->at);
-
-	rc |= text(q, 2, a->event);
-	rc |= text(q, 3, a->app_name);
-	rc |= text(q, 4, a->agent_id);
-	rc |= text(q, 5, a->reason);
-	rc |= text(q, 6, a->detail);
-	return rc;
-}
-
-static int
 bind_change(sqlite3_stmt *q, const struct store_change *c)
 {
 	switch (c->op) {
@@ -310,7 +380,7 @@ bind_change(sqlite3_stmt *q, const struct store_change *c)
 	case STORE_LIFT_BAN:
 		return text(q, 1, c->u.ban.name);
 	case STORE_ADD_AUDIT:
-		return bind_audit(q, &c->u.audit);
+		break; /* sqlite_audit.c's */
 	}
 	return SQLITE_MISUSE;
 }
@@ -318,17 +388,23 @@ bind_change(sqlite3_stmt *q, const struct store_change *c)
 bool
 sqlite_db_begin(struct sqlite_db *d, struct err *e)
 {
-	return run(d, "BEGIN IMMEDIATE", e);
+	return sqlite_run(d, "BEGIN IMMEDIATE", e);
 }
 
 bool
 sqlite_db_apply(struct sqlite_db *d, const struct store_change *c, struct err *e)
 {
 	sqlite3_stmt *q = d->change[c->op];
-	bool ok = bind_change(q, c) == SQLITE_OK && sqlite3_step(q) == SQLITE_DONE;
+	struct audit_row row;
+	bool ok;
 
-	if (!ok)
-		ok = failed(d, "cannot write", e);
+	if (c->op == STORE_ADD_AUDIT) {
+		row = c->u.audit;
+		ok = sqlite_audit_bind(d, q, &row, e);
+	} else {
+		ok = bind_change(q, c) == SQLITE_OK || sqlite_failed(d, "cannot bind", e);
+	}
+	ok = ok && (sqlite3_step(q) == SQLITE_DONE || sqlite_failed(d, "cannot write", e));
 	sqlite3_reset(q);
 	sqlite3_clear_bindings(q);
 	return ok;
@@ -337,12 +413,16 @@ sqlite_db_apply(struct sqlite_db *d, const struct store_change *c, struct err *e
 bool
 sqlite_db_commit(struct sqlite_db *d, struct err *e)
 {
-	return run(d, "COMMIT", e);
+	if (!sqlite_run(d, "COMMIT", e))
+		return false;
+	d->committed = d->chain;
+	return true;
 }
 
 void
 sqlite_db_rollback(struct sqlite_db *d)
 {
+	d->chain = d->committed;
 	/* A full disk may have rolled it back already. */
 	if (!sqlite3_get_autocommit(d->db))
 		sqlite3_exec(d->db, "ROLLBACK", NULL, NULL, NULL);
@@ -350,15 +430,13 @@ sqlite_db_rollback(struct sqlite_db *d)
 
 /* --- loading --- */
 
-/* Copy a text column; false where it does not fit: then something else wrote it. */
-static bool
-column(sqlite3_stmt *q, int i, char *dst, size_t size)
+bool
+sqlite_text(sqlite3_stmt *q, int i, char *dst, size_t size)
 {
 	const unsigned char *s = sqlite3_column_text(q, i);
 
 	return s && span_cstr(span_of(s, (size_t)sqlite3_column_bytes(q, i)), dst, size);
 }
-#define COLUMN(q, i, field) column(q, i, field, sizeof field)
 
 static bool
 read_app(sqlite3_stmt *q, struct app_row *a)
@@ -392,14 +470,6 @@ read_ban(sqlite3_stmt *q, struct ban_row *b)
 	return COLUMN(q, 0, b->name);
 }
 
-static bool
-read_audit(sqlite3_stmt *q, struct audit_row *a)
-{
-	a->at = sqlite3_column_int64(q, 1);
-	return COLUMN(q, 2, a->event) && COLUMN(q, 3, a->app_name) && COLUMN(q, 4, a->agent_id)
-	       && COLUMN(q, 5, a->reason) && COLUMN(q, 6, a->detail);
-}
-
 static MUST_CHECK bool
 hand_row(struct sqlite_db *d, sqlite3_stmt *q, enum store_op kind, const struct store_loader *to,
     struct err *e)
@@ -408,7 +478,6 @@ hand_row(struct sqlite_db *d, sqlite3_stmt *q, enum store_op kind, const struct 
 		struct app_row app;
 		struct pin_row pin;
 		struct ban_row ban;
-		struct audit_row audit;
 	} u;
 
 	memset(&u, 0, sizeof u);
@@ -418,25 +487,24 @@ hand_row(struct sqlite_db *d, sqlite3_stmt *q, enum store_op kind, const struct 
 		return to->pin(to->ctx, &u.pin, e);
 	if (kind == STORE_PUT_BAN && read_ban(q, &u.ban))
 		return to->ban(to->ctx, &u.ban, e);
-	if (kind == STORE_ADD_AUDIT && read_audit(q, &u.audit))
-		return to->audit(to->ctx, &u.audit, e);
-	return refused(d, "holds a row that this program did not write", e);
+	return sqlite_refused(d, "holds a row that this program did not write", e);
 }
 
 static MUST_CHECK bool
-load_table(struct sqlite_db *d, const char *sql, enum store_op kind, size_t max,
-    const struct store_loader *to, struct err *e)
+load_table(struct sqlite_db *d, const char *sql, enum store_op kind, const struct store_loader *to,
+    struct err *e)
 {
 	sqlite3_stmt *q = NULL;
 	int rc;
 	bool ok = sqlite3_prepare_v2(d->db, sql, -1, &q, NULL) == SQLITE_OK
-		  || failed(d, "cannot read", e);
+		  || sqlite_failed(d, "cannot read", e);
 
-	for (size_t n = 0; ok && n < max; n++) {
+	while (ok) {
 		rc = sqlite3_step(q);
 		if (rc == SQLITE_DONE)
 			break;
-		ok = rc == SQLITE_ROW ? hand_row(d, q, kind, to, e) : failed(d, "cannot read", e);
+		ok = rc == SQLITE_ROW ? hand_row(d, q, kind, to, e)
+				      : sqlite_failed(d, "cannot read", e);
 	}
 	sqlite3_finalize(q);
 	return ok;
@@ -445,13 +513,11 @@ load_table(struct sqlite_db *d, const char *sql, enum store_op kind, size_t max,
 bool
 sqlite_db_load(struct sqlite_db *d, const struct store_loader *to, struct err *e)
 {
-	if (to->app && !load_table(d, "SELECT * FROM app", STORE_PUT_APP, SIZE_MAX, to, e))
+	if (to->app && !load_table(d, "SELECT * FROM app", STORE_PUT_APP, to, e))
 		return false;
-	if (to->pin && !load_table(d, "SELECT * FROM pin", STORE_PUT_PIN, SIZE_MAX, to, e))
+	if (to->pin && !load_table(d, "SELECT * FROM pin", STORE_PUT_PIN, to, e))
 		return false;
-	if (to->ban && !load_table(d, "SELECT * FROM ban", STORE_PUT_BAN, SIZE_MAX, to, e))
+	if (to->ban && !load_table(d, "SELECT * FROM ban", STORE_PUT_BAN, to, e))
 		return false;
-	return !to->audit
-	       || load_table(d, "SELECT * FROM audit ORDER BY id DESC", STORE_ADD_AUDIT,
-		   to->audit_max, to, e);
+	return !to->audit || sqlite_audit_load(d, to, e);
 }
