@@ -70,8 +70,7 @@ submit(struct banning *b, struct err *e)
 	ch[0].op = b->lift ? STORE_LIFT_BAN : STORE_PUT_BAN;
 	ch[0].u.ban = b->row;
 	ch[1].op = STORE_ADD_AUDIT;
-	audit_fill_act(
-	    b->c, &ch[1].u.audit, b->lift ? "ban_lifted" : "banned", b->row.name, b->r);
+	audit_fill_act(b->c, &ch[1].u.audit, b->lift ? "ban_lifted" : "banned", b->row.name, b->r);
 	return control_submit(b->c, ch, 2, written, b, e);
 }
 

@@ -59,12 +59,35 @@ pins_hold(void **state)
 	assert_true(registry_load_pin(reg, &row, &e));
 }
 
-/* A visitor may meet any of an app's replicas: the least of them is what is said. */
+static void
+a_pin_is_told_once(void **state)
+{
+	static const uint8_t a[32] = {1};
+	struct pin_row row;
+	struct err e = {0};
+
+	assert_false(registry_pin_tell(reg, "org/repo", "v1"));
+	assert_true(registry_pin_put(reg, "org/repo", "v1", a, 7, &row, &e));
+	assert_true(registry_pin_tell(reg, "Org/Repo", "v1"));
+	assert_false(registry_pin_tell(reg, "org/repo", "v1")); /* somebody is at it */
+	registry_pin_told(reg, "org/repo", "v1", false);
+	assert_true(registry_pin_put(reg, "org/repo", "v1", a, 8, &row, &e));
+	assert_true(registry_pin_tell(reg, "org/repo", "v1"));
+	registry_pin_told(reg, "org/repo", "v1", true);
+	assert_true(registry_pin_put(reg, "org/repo", "v1", a, 9, &row, &e));
+	assert_false(registry_pin_tell(reg, "org/repo", "v1"));
+	memcpy(row.release_tag, "v2", 3);
+	row.told = PIN_NOT_TOLD;
+	assert_true(registry_load_pin(reg, &row, &e));
+	assert_false(registry_pin_tell(reg, "org/repo", "v2")); /* it was on disk */
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(pins_hold, begin, end),
+	    cmocka_unit_test_setup_teardown(a_pin_is_told_once, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

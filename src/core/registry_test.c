@@ -768,29 +768,6 @@ freshness_is_that_of_the_least(void **state)
 	registry_detach(reg, p, false);
 }
 
-static void
-a_pin_is_told_once(void **state)
-{
-	static const uint8_t a[32] = {1};
-	struct pin_row row;
-	struct err e = {0};
-
-	assert_false(registry_pin_tell(reg, "org/repo", "v1"));
-	assert_true(registry_pin_put(reg, "org/repo", "v1", a, 7, &row, &e));
-	assert_true(registry_pin_tell(reg, "Org/Repo", "v1"));
-	assert_false(registry_pin_tell(reg, "org/repo", "v1")); /* somebody is at it */
-	registry_pin_told(reg, "org/repo", "v1", false);
-	assert_true(registry_pin_put(reg, "org/repo", "v1", a, 8, &row, &e));
-	assert_true(registry_pin_tell(reg, "org/repo", "v1"));
-	registry_pin_told(reg, "org/repo", "v1", true);
-	assert_true(registry_pin_put(reg, "org/repo", "v1", a, 9, &row, &e));
-	assert_false(registry_pin_tell(reg, "org/repo", "v1"));
-	memcpy(row.release_tag, "v2", 3);
-	row.told = PIN_NOT_TOLD;
-	assert_true(registry_load_pin(reg, &row, &e));
-	assert_false(registry_pin_tell(reg, "org/repo", "v2")); /* it was on disk */
-}
-
 int
 main(void)
 {
@@ -816,7 +793,6 @@ main(void)
 	    T(a_ban_outlives_what_it_hits),
 	    T(apps_come_in_order),
 	    T(sessions_of_an_app),
-	    T(a_pin_is_told_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

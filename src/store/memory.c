@@ -189,8 +189,7 @@ memory_submit(struct store *st, const struct store_change *c, size_t n, store_do
 	if (m->closing)
 		return err_set(e, ERR_NOT_NOW, REASON_STORE_FAILED, "closing");
 	if (!reserve(&m->apps, n, e) || !reserve(&m->pins, n, e) || !reserve(&m->bans, n, e)
-	    || !reserve(&m->audit, n, e) || !reserve(&m->finished, 1, e)
-	    || !chain_rows(m, c, n, e))
+	    || !reserve(&m->audit, n, e) || !reserve(&m->finished, 1, e) || !chain_rows(m, c, n, e))
 		return false;
 	for (size_t i = 0; i < n; i++)
 		apply(m, &c[i]);
