@@ -90,9 +90,11 @@ def test_every_kind_of_row(world):
     assert hand.refused()[0]["reason"] == "attestation_timeout"
     copy_db(control, world)
     assert ask("DELETE", control.url + "/v1/apps/myapp")[0] == 204
+    assert ask("POST", control.url + "/v1/apps/myapp/ban", b"")[0] == 204
+    assert ask("DELETE", control.url + "/v1/apps/myapp/ban")[0] == 204
     rows = page(control, "?limit=1000")["rows"]
     assert [r["event"] for r in rows] == ["started", "policy", "pinned", "attested", "attest_asked", "reattested", "refused",
-                                          "attest_asked", "lease_ended", "backup", "removed"]
+                                          "attest_asked", "lease_ended", "backup", "removed", "banned", "ban_lifted"]
     by = {r["event"]: r for r in rows}
     for event in ("attested", "reattested"):
         row = by[event]
@@ -104,7 +106,7 @@ def test_every_kind_of_row(world):
     assert by["refused"]["verdict"] == "refused" and by["refused"]["reason"].startswith("measurement_mismatch")
     assert by["refused"]["agent_id"] == "hand-2" and by["refused"]["quote_sha256"]
     assert by["lease_ended"]["reason"] == "attestation_timeout"
-    assert by["backup"]["detail"] == by["removed"]["detail"] == "by an admin, from 127.0.0.1"
+    assert by["backup"]["detail"] == by["removed"]["detail"] == by["banned"]["detail"] == "by an admin, from 127.0.0.1"
     control.stop()
     rows = shown(control.env["EE_DB_PATH"])
     assert rows[-1]["event"] == "stopped"
