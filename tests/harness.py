@@ -24,12 +24,20 @@ REPO, TAG = "example/service", "v0.1.3"
 TROUBLE = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Assertion")
 
 
+held = []
+
+
 def free_port():
-    """A port below those that the kernel gives to outgoing connections, so that none takes it."""
+    """A port below those that the kernel gives to outgoing connections, so that none takes it. It stays bound here, as
+    a server that says SO_REUSEADDR does not mind, so that no other test run is given it before that server listens."""
     while True:
         port = random.randint(20000, 32000)
         with socket.socket() as s, contextlib.suppress(OSError):
             s.bind(("127.0.0.1", port))
+            s.close()
+            held.append(socket.socket())
+            held[-1].setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            held[-1].bind(("127.0.0.1", port))
             return port
 
 

@@ -1,5 +1,6 @@
 """What an agent does by itself, seen from outside: dead control planes, its app's health, its end."""
 import json
+import queue
 import re
 import signal
 import threading
@@ -9,6 +10,7 @@ from http import server as http_server
 import pytest
 
 import harness
+import scripted
 
 
 def test_a_frozen_control_plane_is_found_and_found_again(world):
@@ -238,8 +240,7 @@ def long_world(world):
     control, backend = world.control(), world.backend()
     agent = world.agent(control, backend=backend)
     control.wait_allowed()
-    if not re.search("event=attested .*tunnel_version=2", agent.log()):
-        pytest.skip("this control plane speaks version 1")
+    assert re.search("event=attested .*tunnel_version=2", agent.log())
     return control, backend
 
 
@@ -253,3 +254,22 @@ def test_a_long_request_passes(world):
     control, backend = long_world(world)
     status, _, _ = control.raw("myapp.x", "/status/204", "PUT", b"x" * LONG)
     assert status == 204 and len(backend.seen[-1][3]) == LONG
+
+
+def test_a_stream_that_has_begun_may_be_silent(world):
+    """Longer than the backend has for the beginning of an answer."""
+    backend = scripted.Backend()
+    world.backends.append(backend)
+    control = world.control()
+    world.agent(control, backend=backend, EE_BACKEND_TIMEOUT_SEC="1")
+    control.wait_allowed()
+
+    def says_two(c, head):
+        c.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+        assert c.is_silent(2.5), "it was cut"
+        c.send(b"6\r\nsecond\r\n0\r\n\r\n")
+        return True
+    backend.results = queue.Queue()
+    backend.plays["/silent"] = says_two, backend.results
+    status, _, body = control.raw("myapp.x", "/silent")
+    assert (status, body) == (200, b"firstsecond") and backend.result()

@@ -300,7 +300,7 @@ def test_slow_readers_cost_a_bound_and_are_cut(world):
     assert ask("GET", control.url + "/health")[0] == 200
     if "asan" not in str(BUILD):
         assert rss(control) - before < 64 * 1024
-    time.sleep(33)
+    wait_for("all of them to be cut", lambda: control.log().count("event=events_cut") == len(slow), timeout=45)
     for s in slow:
         with pytest.raises((http.client.IncompleteRead, ConnectionError, AssertionError)):
             for _ in range(last + 10):

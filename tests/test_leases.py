@@ -96,12 +96,12 @@ def lease_ended(control, reason, streams):
     return line
 
 
-def visit(control, n=2):
+def visit(control, backend, n=2):
     listeners = [Listener(control) for _ in range(n)]
     asker = Asker(control)
     for v in listeners:
         v.wait_events()
-    time.sleep(0.3)  # the asker's request is with the backend
+    harness.wait_for("the asker's request", lambda: any(s[1] == "/slow/60" for s in backend.seen))
     return listeners, asker
 
 
@@ -109,7 +109,7 @@ def test_a_missed_challenge_cuts_streams(world, backend):
     control = world.control(EE_ATTEST_DEADLINE_SEC="2", EE_PROXY_TIMEOUT_SEC="60")
     agent = world.agent(control, backend=backend)
     control.wait_allowed()
-    listeners, asker = visit(control)
+    listeners, asker = visit(control, backend)
     world.sim.proc.send_signal(signal.SIGSTOP)  # the agent gets no quote
     try:
         asked = time.monotonic()
@@ -130,7 +130,7 @@ def test_an_admin_who_removes_an_app_cuts_its_streams(world, backend):
     control = world.control(EE_PROXY_TIMEOUT_SEC="60")
     agent = world.agent(control, backend=backend)
     control.wait_allowed()
-    listeners, asker = visit(control)
+    listeners, asker = visit(control, backend)
     asked = time.monotonic()
     assert http("DELETE", f"{control.url}/v1/apps/myapp")[0] == 204
     for v in listeners:
@@ -144,7 +144,7 @@ def test_a_ban_cuts_streams_and_lasts(world, backend):
     control = world.control(EE_PROXY_TIMEOUT_SEC="60")
     agent = world.agent(control, backend=backend)
     control.wait_allowed()
-    listeners, asker = visit(control)
+    listeners, asker = visit(control, backend)
     asked, url = time.monotonic(), f"{control.url}/v1/apps/myapp/ban"
     assert http("POST", url)[0] == 204
     for v in listeners:
@@ -174,7 +174,7 @@ def test_the_end_of_a_registration_cuts_its_streams(world, backend, tmp_path):
     agent = world.agent(control, backend=backend)
     control.wait_allowed()
     registered = time.time()
-    listeners, asker = visit(control)
+    listeners, asker = visit(control, backend)
     clock.write_text(str(DAY - 6 - int(time.time() - registered)))
     # The next admission looks at the new clock; being periodic, it renews nothing.
     assert json.loads(http("POST", f"{control.url}/v1/apps/myapp/attest")[2])["challenged"] == 1

@@ -321,8 +321,11 @@ def test_a_visitor_of_http_10(there, door):
 # -- who leaves --
 @both
 def test_a_visitor_who_leaves_ends_the_backends_work(there, door):
+    began_work = threading.Event()
+
     def gives(data):
         def works(c, head):
+            began_work.set()
             c.send(data)
             c.more() if head.startswith(b"post") and not c.left else None
             return c.ends()
@@ -330,13 +333,13 @@ def test_a_visitor_who_leaves_ends_the_backends_work(there, door):
     for method, data, lines in (("GET", b"", ()), ("GET", OPEN + b"5\r\nhello\r\n", ()), ("POST", b"", [CHUNKED]),
                                 ("POST", OPEN + b"5\r\nhello\r\n", [CHUNKED])):
         for rude in (False, True):
+            began_work.clear()
             v = there.ask(door, gives(data), method, lines)
             if lines:
                 v.send(b"5\r\nhello\r\n")
+            assert began_work.wait(20)
             if data:
                 v.until(b"hello")
-            else:
-                time.sleep(0.1)
             if rude:
                 v.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             began = time.monotonic()

@@ -5,7 +5,6 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 
 import pytest
 
@@ -38,7 +37,8 @@ class Authority:
         self.openssl("x509", "-req", "-in", csr, "-CA", self.cert, "-CAkey", self.key, "-days", days, "-extfile", ext,
                      "-set_serial", str(1000 + self.n), "-out", crt)
         if days == 0:
-            time.sleep(1.1)
+            harness.wait_for("its end", lambda: subprocess.run(["openssl", "x509", "-in", crt, "-checkend", "0"],
+                                                               cwd=self.dir, capture_output=True).returncode)
         return crt, key
 
 
@@ -96,7 +96,7 @@ def test_the_systems_store_is_believed(world, ca):
 
 def refused_by_the_agent(world, control, agent, why):
     agent.wait_log(f"(?i)tls_failed.*{why}|{why}.*tls_failed")
-    time.sleep(0.5)
+    agent.wait_log("event=reconnecting")  # the whole attempt is over
     assert "event=attested" not in agent.log()
     assert control.resolve()[1]["reason"] == "unknown_app"
 
@@ -137,7 +137,8 @@ def test_plaintext_goes_to_loopback_only(world):
     assert far.proc.wait(20) != 0 and "wss://" in far.log()
     far.killed = True
     told = world.agent(control, name="told", EE_CONTROL_WS="ws://192.0.2.1:9/v1/tunnel", EE_ALLOW_PLAINTEXT="yes")
-    time.sleep(1)
+    told.wait_log("event=plaintext_tunnel")
+    told.wait_log("event=started")
     assert told.proc.poll() is None
 
 

@@ -66,6 +66,7 @@ cut(struct events_reader *v, const char *why)
 
 	v->ended = true;
 	(void)err_set(&e, ERR_LIMIT, REASON_QUEUE_FULL, "%s", why);
+	log_failure(&v->c->env->log, LOG_INFO, "events_cut", &e, "peer", http_req_peer(v->r), NULL);
 	http_req_abort(v->r, &e);
 }
 
