@@ -4,11 +4,10 @@
  * usage: bench_fleet URL SEED_FILE REPO TAG AGENTS AT_ONCE
  * Prints "attested N SECONDS", then for each tenth of the fleet the median milliseconds from dialling
  * to admission, then "idle", and stays until its standard input ends. */
+#include "bench.h"
+
 #include <openssl/evp.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 #include "attest/attest.h"
 #include "base/hex.h"
@@ -45,22 +44,6 @@ struct fleet {
 	size_t n, dialled, attested, at_once;
 	struct net_timer poll;
 };
-
-static void
-die(const char *what)
-{
-	fprintf(stderr, "bench_fleet: %s\n", what);
-	exit(1);
-}
-
-static double
-clock_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static size_t
 number_of(const struct agent *a)
@@ -310,10 +293,10 @@ main(int argc, char **argv)
 	printf("ready\n");
 	fflush(stdout);
 	(void)getchar(); /* the measurer says when */
-	begin = clock_s();
+	begin = now_s();
 	dial_next(&f);
 	net_loop_run(f.loop);
-	report(&f, clock_s() - begin);
+	report(&f, now_s() - begin);
 	/* The tunnels stay, silent, and answer pings until the measurer has seen enough. */
 	net_timer_repeat(f.loop, &f.poll, 100, on_poll, &f);
 	net_loop_run(f.loop);

@@ -2,11 +2,10 @@
  * `ask` sends COUNT requests, one after another, and prints microseconds for each. Run either under
  * `strace -c -f` to count system calls.
  * usage: bench_http serve PORT | bench_http ask PORT COUNT [fresh]      fresh: without a pool */
+#include "bench.h"
+
 #include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "net/http_client.h"
 #include "net/http_server.h"
@@ -16,13 +15,6 @@ struct asker {
 	struct http_exchange_opts o;
 	unsigned long left;
 };
-
-static void
-die(const char *what)
-{
-	fprintf(stderr, "bench_http: %s\n", what);
-	exit(1);
-}
 
 static void
 stop(struct net_loop *l, int signo, void *ctx)
@@ -85,15 +77,6 @@ ask(struct asker *a)
 
 	if (!http_exchange_start(a->loop, &a->o, &ops, a, &e))
 		die(e.detail);
-}
-
-static double
-now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
 static void

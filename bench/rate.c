@@ -3,9 +3,7 @@
  * everybody who would have come during it), and prints the 50th and 99th percentile and the
  * longest, in microseconds.
  * usage: bench_rate PORT HOST RATE SECONDS */
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
+#include "bench.h"
 
 #include "net/http_client.h"
 
@@ -23,22 +21,6 @@ struct run {
 	size_t n, sent, over;
 	double begun_s, every_s;
 };
-
-static void
-die(const char *what)
-{
-	fprintf(stderr, "bench_rate: %s\n", what);
-	exit(1);
-}
-
-static double
-now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void
 on_head(struct http_exchange *x, const struct http_head *h, void *ctx)

@@ -3,11 +3,8 @@
 #include <stdlib.h>
 
 #include "agent/jobs.h"
+#include "carrier/http_carrier.h"
 #include "tunnel/h2_server.h"
-
-/* A stream that has begun may be silent for as long as the app likes: whoever waits for it decides
- * when to leave, and the control plane tells. An app that is gone is found by its connection. */
-#define SILENCE_MS (365ull * 24 * 3600 * 1000)
 
 struct serving {
 	struct serving_opts o;
@@ -55,7 +52,7 @@ open_exchange(void *ctx, const struct exchange_request *rq, const struct exchang
 {
 	struct serving *s = ctx;
 
-	return backend_open(s->o.backend, rq, SILENCE_MS, events, events_ctx, e);
+	return backend_open(s->o.backend, rq, CARRIER_SILENT_MS, events, events_ctx, e);
 }
 
 static const struct h2_server_ops h2_ops = {send_binary, wake, open_exchange};

@@ -25,6 +25,10 @@ struct carrier_opts {
 };
 
 #define CARRIER_FIELDS_MAX 4
+/* idle_ms of an answer that may be silent, once it has begun, for as long as its ends like: whoever
+ * waits for it decides when to leave, and a peer that is gone is found by its connection
+ * (stream_set_peer_timeout). */
+#define CARRIER_SILENT_MS (365ull * 24 * 3600 * 1000)
 
 /* Open an exchange. Everything in o is borrowed for the call, but the pool. NULL, with the reason:
  * BAD_REQUEST, HEADER_TOO_BIG, NO_MEMORY. */

@@ -7,9 +7,6 @@
 
 /* The control plane's own timeout comes first, so that its reason reaches the visitor. */
 #define TIMEOUT_MARGIN_MS 2000
-/* A stream may be silent for as long as its ends like. A control plane that is gone is found by its
- * connection (stream_set_peer_timeout), one that lives keeps time itself. */
-#define SILENCE_MS (365ull * 24 * 3600 * 1000)
 /* Connections that wait: one visitor after another on each, and ee-control keeps them a minute. */
 #define IDLE_MAX 256
 #define IDLE_MS  30000
@@ -102,7 +99,7 @@ upstream_open(void *ctx, struct span app, const struct exchange_request *rq,
 	    .fields = f,
 	    .n_fields = u->token ? 3 : 2,
 	    .first_byte_ms = rq->timeout_ms + TIMEOUT_MARGIN_MS,
-	    .idle_ms = SILENCE_MS,
+	    .idle_ms = CARRIER_SILENT_MS,
 	    /* It knows Expect, and says 100 itself where no replica can. */
 	    .expect_ms = rq->timeout_ms + TIMEOUT_MARGIN_MS};
 	struct exchange *x = NULL;
