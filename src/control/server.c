@@ -218,9 +218,11 @@ take_sockets(struct control *c, struct err *e)
 	for (size_t i = 0; i < c->sockets.n; i++) {
 		const char *name = c->sockets.sockets[i].name;
 
-		if (strcmp(name, "control") != 0 && strcmp(name, "proxy") != 0)
-			return err_set(e, ERR_USAGE, REASON_LISTEN_FAILED,
-			    "socket handed over as %.60s: must be control or proxy", name);
+		if (strcmp(name, "control") == 0 || strcmp(name, "proxy") == 0)
+			continue;
+		(void)err_set(e, ERR_USAGE, REASON_LISTEN_FAILED,
+		    "socket handed over as %.60s: must be control or proxy", name);
+		return err_show(e, ACTIVATION_TODO);
 	}
 	c->handed_over = c->sockets.n > 0;
 	return true;

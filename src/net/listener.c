@@ -6,6 +6,7 @@
 
 #include "base/ip.h"
 #include "net/stream_impl.h"
+#include "os/activation.h"
 
 #define LISTENER_STREAMS 4096u
 #define LISTENER_BACKLOG 1024
@@ -228,8 +229,10 @@ listener_take_over(struct listener *l, int fd, struct err *e)
 		fault = "is no TCP socket";
 	else if (!socket_is(fd, SO_ACCEPTCONN, 1))
 		fault = "does not listen (a unit with Accept=yes?)";
-	if (fault)
-		return err_set(e, ERR_USAGE, REASON_LISTEN_FAILED, "descriptor %d %s", fd, fault);
+	if (fault) {
+		(void)err_set(e, ERR_USAGE, REASON_LISTEN_FAILED, "descriptor %d %s", fd, fault);
+		return err_show(e, ACTIVATION_TODO);
+	}
 	rc = uv_tcp_open(&l->h, fd);
 	return rc == 0 || net_err_uv(e, REASON_LISTEN_FAILED, "inherited socket", rc);
 }

@@ -81,7 +81,7 @@ activation_take(struct activation *a, struct err *e)
 	unsetenv("LISTEN_PID");
 	unsetenv("LISTEN_FDS");
 	unsetenv("LISTEN_FDNAMES");
-	return ok;
+	return ok || err_show(e, ACTIVATION_TODO);
 }
 
 int

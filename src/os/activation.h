@@ -17,6 +17,10 @@
 
 #define ACTIVATION_MAX      16
 #define ACTIVATION_NAME_MAX 256
+/* What helps where a socket that was handed over is not the right one (err_show). */
+#define ACTIVATION_TODO                                                                            \
+	"See to who starts this program: which sockets it hands over (LISTEN_FDS), and their "     \
+	"names."
 
 struct activation {
 	struct {

@@ -89,9 +89,11 @@ start(struct running *p, const struct settings *s, struct err *e)
 	if (!activation_take(&p->sockets, e))
 		return false;
 	o.inherited = activation_claim(&p->sockets, "proxy");
-	if (p->sockets.n)
-		return err_set(e, ERR_USAGE, REASON_LISTEN_FAILED,
+	if (p->sockets.n) {
+		(void)err_set(e, ERR_USAGE, REASON_LISTEN_FAILED,
 		    "socket handed over as %.60s: must be proxy, once", p->sockets.sockets[0].name);
+		return err_show(e, ACTIVATION_TODO);
+	}
 	p->loop = net_loop_new(e);
 	if (!p->loop || !net_loop_on_signal(p->loop, SIGTERM, on_signal, p, e)
 	    || !net_loop_on_signal(p->loop, SIGINT, on_signal, p, e))
@@ -120,7 +122,8 @@ run(struct running *p, const struct settings *s)
 		daemon_notify("READY=1");
 		net_loop_run(p->loop);
 	} else {
-		log_failure(&p->env.log, LOG_ERROR, "cannot_start", &e, NULL);
+		log_failure(&p->env.log, LOG_ERROR, "cannot_start", &e, "hint",
+		    e.shown[0] ? e.shown : reason_todo(e.reason), NULL);
 	}
 	net_loop_free(p->loop);
 	upstream_free(p->upstream);

@@ -45,7 +45,7 @@ sqlite_failed(const struct sqlite_db *d, const char *what, struct err *e)
 bool
 sqlite_refused(const struct sqlite_db *d, const char *why, struct err *e)
 {
-	return err_set(e, ERR_USAGE, REASON_STORE_FAILED, "%.80s %.70s", d->path, why);
+	return err_set(e, ERR_USAGE, REASON_STORE_FAILED, "%.80s: %.70s", d->path, why);
 }
 
 bool
