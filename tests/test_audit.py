@@ -479,7 +479,9 @@ def small_disk(tmp_path):
 
 def test_a_full_disk_is_named_and_survived(world, small_disk):
     path = small_disk / "ee-control.db"
-    control = world.control(EE_DB_PATH=str(path))
+    networks = world.dir / "networks.json"
+    networks.write_text(json.dumps({"networks": {"forge-1": {"sealed_only": True}}}))
+    control = world.control(EE_DB_PATH=str(path), EE_NETWORKS_FILE=str(networks))
     HandAgent(world, control, app="first").admitted()
     ballast = small_disk / "ballast"
     with contextlib.suppress(OSError), open(ballast, "wb", buffering=0) as f:
@@ -500,10 +502,18 @@ def test_a_full_disk_is_named_and_survived(world, small_disk):
             break
     assert refused == ["store_failed"]
     assert "database or disk is full" in control.log() and control.get("/ready")[1]["reason"] == "store_failed"
+    # What cannot be told now is told when there is room again.
+    networks.write_text(json.dumps({"networks": {"forge-1": {"sealed_only": True}, "other": {}}}))
+    control.proc.send_signal(signal.SIGHUP)
+    control.wait_log("event=networks_reloaded")
+    control.wait_log("event=audit_failed")
     ballast.unlink()
+    assert ask("POST", control.url + "/v1/apps/nobody/ban", b"")[0] == 204
+    assert control.get("/ready")[0] == 200
+    control.proc.send_signal(signal.SIGHUP)
+    wait_for("the policy", lambda: [r["event"] for r in shown_through(control)].count("policy") == 2)
     hand = HandAgent(world, control, app="after", agent_id="after")
     hand.admitted()
-    assert control.get("/ready")[0] == 200
     rows = shown_through(control)
     assert "after" in {r["app_name"] for r in rows}
     control.stop()

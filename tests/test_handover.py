@@ -137,3 +137,42 @@ def test_a_registry_in_use_is_waited_for_only_with_sockets(world):
     assert "is open in another process" in second.log()
     second.proc = None
     assert control.get("/health")[0] == 200
+
+
+def test_a_socket_that_is_handed_over_twice_is_refused(world):
+    control = Activated(world, "twice")
+    world.add(control)
+    high = [fcntl.fcntl(control.sockets[0], fcntl.F_DUPFD, 60) for _ in range(2)]
+
+    def place():
+        os.dup2(high[0], 3)
+        os.dup2(high[1], 4)
+    proc = subprocess.run(
+        ["sh", "-c", 'export LISTEN_PID=$$; exec "$0"', harness.BUILD / "src" / "programs" / "ee-control"],
+        env={**control.env, "LISTEN_FDS": "2", "LISTEN_FDNAMES": "control:control"}, stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, preexec_fn=place, pass_fds=(3, 4), timeout=20)
+    for fd in high:
+        os.close(fd)
+    assert proc.returncode == 1 and "more than one socket handed over as control" in proc.stderr
+
+
+def test_a_challenge_while_it_stops_cuts_nothing(world):
+    """The registry is closed by then: what stands, stands until its lease ends."""
+    control = world.control(EE_ATTEST_INTERVAL_SEC="3", EE_ADMIN_TOKEN="t")
+    backend = world.backend()
+    agent = world.agent(control, backend=backend)
+    control.wait_allowed()
+    got = []
+    t = threading.Thread(target=lambda: got.append(control.raw("myapp.x", "/slow/6")))
+    t.start()
+    harness.wait_for("the request", lambda: any(s[1] == "/slow/6" for s in backend.seen))
+    challenges = agent.log().count("event=challenged")
+    control.proc.send_signal(signal.SIGTERM)
+    control.wait_log("event=stopping")
+    status, _, body = harness.http("POST", control.url + "/v1/apps/myapp/attest", b"", {"Authorization": "Bearer t"})
+    assert status == 503 and json.loads(body)["reason"] == "draining"
+    t.join(15)
+    assert got and got[0][0] == 200 and got[0][2] == b"late", control.log()[-2000:]
+    assert agent.log().count("event=challenged") > challenges
+    assert "event=refused" not in control.log()
+    assert control.proc.wait(10) == 0

@@ -56,6 +56,18 @@ undo(struct attempt *a)
 	registry_unclaim(a->c->registry, &a->claim);
 }
 
+/* The agent went while the disk was at it: the trail told of its admission, and tells of its end. */
+static void
+note_left(struct attempt *a)
+{
+	struct err e = {0};
+
+	if (a->admission.replica)
+		return; /* its tunnel told of that */
+	(void)err_set(&e, ERR_IO, REASON_TUNNEL_LOST, "before it served");
+	audit_lease_end(a->c, &a->id, &e);
+}
+
 /* The change is on disk, so it may be told: into routing first, then the word to the agent. */
 static void
 committed(void *ctx, const struct err *why)
@@ -71,7 +83,8 @@ committed(void *ctx, const struct err *why)
 	a->tells_pin = false;
 	if (why)
 		undo(a);
-	a->c->store_broken = why != NULL;
+	if (!why && !t)
+		note_left(a);
 	if (!attempt_come_back(a))
 		return;
 	a->admission.replica = t->replica;
@@ -81,6 +94,8 @@ committed(void *ctx, const struct err *why)
 	}
 	if (!registry_attach(
 		a->c->registry, &a->admission, control_now(a->c), &t->replica, &replaced, &e)) {
+		if (!t->replica)
+			audit_lease_end(a->c, &a->id, &e);
 		attempt_refuse(a, &e);
 		return;
 	}
@@ -110,6 +125,16 @@ fill_admitted(const struct attempt *a, struct audit_row *row)
 	    a->admission.tcb_status, a->earned.unbound ? "none" : "bound",
 	    a->advisories[0] ? " advisories=" : "", a->advisories);
 	audit_fill(a->c, row, &n);
+}
+
+/* When this process stops, the registry is closed before the last requests have ended: the lease
+ * under which they run stands until its end, which the session minds. */
+static void
+refuse_unwritten(struct attempt *a, const struct err *e)
+{
+	if (a->c->draining && a->t->session.state == SESSION_REVERIFYING)
+		return;
+	attempt_refuse(a, e);
 }
 
 static void
@@ -146,7 +171,7 @@ commit(struct attempt *a)
 		if (a->tells_pin)
 			registry_pin_told(a->c->registry, a->id.repo, a->id.release_tag, false);
 		undo(a);
-		attempt_refuse(a, &e);
+		refuse_unwritten(a, &e);
 	}
 }
 

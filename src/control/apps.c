@@ -151,6 +151,7 @@ apps_attest(struct control *c, struct http_req *r, struct span app)
 {
 	char name[ATTEST_APP_MAX + 1];
 	struct resolve a;
+	struct err e = {0};
 	int64_t n = 0;
 	struct buf b;
 	struct jw w;
@@ -159,6 +160,12 @@ apps_attest(struct control *c, struct http_req *r, struct span app)
 		return;
 	if (!registry_resolve(c->registry, app, control_now(c), &a)) {
 		unknown(r);
+		return;
+	}
+	/* What an answer earns could not be written any more. */
+	if (c->draining) {
+		(void)err_set(&e, ERR_NOT_NOW, REASON_DRAINING, "stopping");
+		api_refuse(r, &e, NULL, NULL);
 		return;
 	}
 	for (struct tunnel *t = c->tunnels; t; t = t->next) {

@@ -8,14 +8,10 @@
 #include <stdlib.h>
 
 #define LIST_DEFAULT 100
+/* Of a policy in a line of the log, where quotes take two bytes. */
+#define POLICY_PART 800
 /* A thousand rows of the common size; no more is read at once for less common ones. */
 #define LIST_BYTES (16u * 1024 * 1024)
-
-static void
-copy(char *dst, size_t size, const char *src)
-{
-	(void)snprintf(dst, size, "%s", src ? src : "");
-}
 
 void
 audit_fill(const struct control *c, struct audit_row *row, const struct audit_note *n)
@@ -24,15 +20,15 @@ audit_fill(const struct control *c, struct audit_row *row, const struct audit_no
 
 	memset(row, 0, sizeof *row);
 	row->at = env_now_s(c->env);
-	copy(row->event, sizeof row->event, n->event);
-	copy(row->app_name, sizeof row->app_name, id ? id->app_name : n->app_name);
-	copy(row->agent_id, sizeof row->agent_id, id ? id->agent_id : NULL);
-	copy(row->repo, sizeof row->repo, id ? id->repo : NULL);
-	copy(row->release_tag, sizeof row->release_tag, id ? id->release_tag : NULL);
-	copy(row->network, sizeof row->network, id ? id->network : NULL);
-	copy(row->verdict, sizeof row->verdict, n->verdict);
-	copy(row->reason, sizeof row->reason, n->reason);
-	copy(row->detail, sizeof row->detail, n->detail);
+	control_copy(row->event, sizeof row->event, n->event);
+	control_copy(row->app_name, sizeof row->app_name, id ? id->app_name : n->app_name);
+	control_copy(row->agent_id, sizeof row->agent_id, id ? id->agent_id : NULL);
+	control_copy(row->repo, sizeof row->repo, id ? id->repo : NULL);
+	control_copy(row->release_tag, sizeof row->release_tag, id ? id->release_tag : NULL);
+	control_copy(row->network, sizeof row->network, id ? id->network : NULL);
+	control_copy(row->verdict, sizeof row->verdict, n->verdict);
+	control_copy(row->reason, sizeof row->reason, n->reason);
+	control_copy(row->detail, sizeof row->detail, n->detail);
 	if (n->quote_sha256)
 		memcpy(row->quote_sha256, n->quote_sha256, sizeof row->quote_sha256);
 	if (n->allowlist_sha256)
@@ -64,6 +60,17 @@ audit_add(struct control *c, const struct audit_note *n)
 
 	audit_fill(c, &change.u.audit, n);
 	add(c, &change);
+}
+
+void
+audit_lease_end(struct control *c, const struct attest_identity *id, const struct err *why)
+{
+	char token[ERR_TOKEN_MAX];
+
+	audit_add(c, &(struct audit_note){.event = "lease_ended",
+			 .id = id,
+			 .reason = err_token(why, token),
+			 .detail = why->detail});
 }
 
 void
@@ -129,6 +136,22 @@ write_policy(const struct control *c, struct buf *out)
 	jw_end_object(&w);
 }
 
+/* A line holds two kilobytes: whoever repeats the digest puts the parts together. */
+static void
+log_policy(const struct control *c, struct span text)
+{
+	int64_t part = 0, parts = (int64_t)((text.n + POLICY_PART - 1) / POLICY_PART);
+	struct log_line b;
+
+	for (; text.n; text = span_from(text, span_first(text, POLICY_PART).n)) {
+		log_begin(&b, "policy");
+		log_int(&b, "part", ++part);
+		log_int(&b, "of", parts);
+		log_span(&b, "json", span_first(text, POLICY_PART));
+		log_end(&c->env->log, LOG_INFO, &b);
+	}
+}
+
 static MUST_CHECK bool
 policy_detail(const struct control *c, char dst[static ROW_DETAIL_MAX + 1], struct err *e)
 {
@@ -142,7 +165,7 @@ policy_detail(const struct control *c, char dst[static ROW_DETAIL_MAX + 1], stru
 	ok = buf_ok(&b) || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "policy");
 	ok = ok && attest_sha256(buf_span(&b), digest, e);
 	if (ok) {
-		log_event(&c->env->log, LOG_INFO, "policy", "json", buf_cstr(&b), NULL);
+		log_policy(c, buf_span(&b));
 		(void)snprintf(dst, ROW_DETAIL_MAX + 1, "sha256=%s trust_root=%s",
 		    hex_encode(span_of(digest, sizeof digest), hex),
 		    c->custom_root ? "custom" : "intel");
@@ -158,9 +181,21 @@ take_detail(void *ctx, const struct audit_row *row, struct err *e)
 	return true;
 }
 
+/* Told once the disk has it; else with the next reload, or start. */
+static void
+on_policy(void *ctx, const struct err *why)
+{
+	struct control *c = ctx;
+
+	on_added(c, why);
+	if (!why)
+		memcpy(c->policy, c->policy_sent, sizeof c->policy);
+}
+
 void
 audit_policy(struct control *c)
 {
+	struct store_change change = {.op = STORE_ADD_AUDIT};
 	char now[ROW_DETAIL_MAX + 1];
 	struct audit_note n = {.event = "policy", .detail = now};
 	struct err e = {0};
@@ -171,8 +206,10 @@ audit_policy(struct control *c)
 	}
 	if (strcmp(c->policy, now) == 0)
 		return;
-	audit_add(c, &n);
-	memcpy(c->policy, now, sizeof now);
+	control_copy(c->policy_sent, sizeof c->policy_sent, now);
+	audit_fill(c, &change.u.audit, &n);
+	if (c->store && !control_submit(c, &change, 1, on_policy, c, &e))
+		on_added(c, &e);
 }
 
 bool
@@ -231,13 +268,12 @@ static const struct http_req_ops page_ops = {.on_close = asker_left};
 static void
 answer_page(struct page_of_rows *p, const struct audit_row *rows, size_t n)
 {
-	struct audit_chain head = {0};
+	struct audit_chain head;
 	char text[AUDIT_HEAD_MAX];
 	struct buf b, one;
 	struct jw w;
 
-	if (p->c->store)
-		head = store_audit_head(p->c->store);
+	head = store_audit_head(p->c->store);
 	buf_init(&b, LIST_BYTES);
 	buf_init(&one, AUDIT_ROW_MAX);
 	w = jw_of(&b);
@@ -264,9 +300,15 @@ static void
 got_page(void *ctx, const struct audit_row *rows, size_t n, const struct err *why)
 {
 	struct page_of_rows *p = ctx;
+	struct err e = {0};
 
 	if (p->r) {
 		http_req_set_ops(p->r, NULL, NULL);
+		/* Without a registry there is no head to go with the rows. */
+		if (!why && !p->c->store) {
+			(void)err_set(&e, ERR_NOT_NOW, REASON_DRAINING, "the registry is closed");
+			why = &e;
+		}
 		if (why)
 			api_refuse(p->r, why, NULL, NULL);
 		else

@@ -77,7 +77,7 @@ draining(void *ctx)
 	log_event(&t->c->env->log, LOG_INFO, "agent_draining", "app", t->session.id.app_name,
 	    "agent", t->session.id.agent_id, NULL);
 	if (t->replica)
-		registry_unroute(t->c->registry, t->replica);
+		registry_drain(t->c->registry, t->replica);
 }
 
 static const struct h2_client_ops h2_ops = {send_h2, send_h2_end, wake, draining};

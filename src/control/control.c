@@ -4,6 +4,7 @@
 #include "control/audit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 struct registry_now
 control_now(const struct control *c)
@@ -36,19 +37,47 @@ control_may_log(struct control *c)
 	return true;
 }
 
-static void
-copy(char *dst, size_t size, const char *src)
+void
+control_copy(char *dst, size_t size, const char *src)
 {
 	(void)snprintf(dst, size, "%s", src ? src : "");
+}
+
+/* Whose change it is, until the disk has spoken. */
+struct submitted {
+	struct control *c;
+	store_done_fn *done;
+	void *ctx;
+};
+
+/* Every write's outcome is the word on the disk, /ready's too. */
+static void
+on_written(void *ctx, const struct err *why)
+{
+	struct submitted s = *(struct submitted *)ctx;
+
+	free(ctx);
+	s.c->store_broken = why != NULL;
+	if (s.done)
+		s.done(s.ctx, why);
 }
 
 bool
 control_submit(struct control *c, const struct store_change *v, size_t n, store_done_fn *done,
     void *ctx, struct err *e)
 {
+	struct submitted *s;
+
 	if (!c->store)
 		return err_set(e, ERR_NOT_NOW, REASON_DRAINING, "the registry is closed");
-	return store_submit(c->store, v, n, done, ctx, e);
+	s = malloc(sizeof *s);
+	if (!s)
+		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "change");
+	*s = (struct submitted){c, done, ctx};
+	if (store_submit(c->store, v, n, on_written, s, e))
+		return true;
+	free(s);
+	return false;
 }
 
 void
@@ -71,11 +100,11 @@ control_refused(struct control *c, const struct attest_identity *id, const char 
 
 	(void)err_token(why, token);
 	r->at_s = env_now_s(c->env);
-	copy(r->app_name, sizeof r->app_name, id->app_name);
-	copy(r->agent_id, sizeof r->agent_id, id->agent_id);
-	copy(r->repo, sizeof r->repo, id->repo);
-	copy(r->reason, sizeof r->reason, token);
-	copy(r->detail, sizeof r->detail, why->detail[0] ? why->detail : why->shown);
+	control_copy(r->app_name, sizeof r->app_name, id->app_name);
+	control_copy(r->agent_id, sizeof r->agent_id, id->agent_id);
+	control_copy(r->repo, sizeof r->repo, id->repo);
+	control_copy(r->reason, sizeof r->reason, token);
+	control_copy(r->detail, sizeof r->detail, why->detail[0] ? why->detail : why->shown);
 	if (!proven)
 		c->strangers_n++;
 	if (proven || control_may_log(c))
@@ -100,7 +129,7 @@ control_client(const struct control *c, const struct http_req *r, char dst[stati
 	struct span list = http_req_field(r, "X-Forwarded-For");
 	uint8_t ip[16];
 
-	copy(dst, CONTROL_PEER_MAX, http_req_peer(r));
+	control_copy(dst, CONTROL_PEER_MAX, http_req_peer(r));
 	while (list.n && ip_parse(span_str(dst), ip) && ip_list_has(trusted, ip)) {
 		size_t at = list.n;
 

@@ -74,6 +74,7 @@ struct control {
 	size_t reader_n;
 	bool backup_runs;
 	char policy[ROW_DETAIL_MAX + 1]; /* as the trail tells of it last */
+	char policy_sent[ROW_DETAIL_MAX + 1]; /* on its way to the disk */
 
 	struct refusal refusals[CONTROL_REFUSALS]; /* a ring */
 	uint64_t refused_n, strangers_n;
@@ -85,6 +86,9 @@ struct control {
 	bool handed_over; /* it listens at sockets that outlive it */
 	bool draining, cut, store_broken;
 };
+
+/* As snprintf of a string, which may be NULL. */
+void control_copy(char *dst, size_t size, const char *src);
 
 struct registry_now control_now(const struct control *c);
 

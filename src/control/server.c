@@ -224,6 +224,14 @@ take_sockets(struct control *c, struct err *e)
 		    "socket handed over as %.60s: must be control or proxy", name);
 		return err_show(e, ACTIVATION_TODO);
 	}
+	for (size_t i = 1; i < c->sockets.n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(c->sockets.sockets[i].name, c->sockets.sockets[k].name) == 0) {
+				(void)err_set(e, ERR_USAGE, REASON_LISTEN_FAILED,
+				    "more than one socket handed over as %.60s",
+				    c->sockets.sockets[i].name);
+				return err_show(e, ACTIVATION_TODO);
+			}
 	c->handed_over = c->sockets.n > 0;
 	return true;
 }

@@ -1,5 +1,6 @@
 #include "control/sweep.h"
 
+#include "control/audit.h"
 #include "control/tunnel_endpoint.h"
 
 #define SWEEP_EVERY_S  30
@@ -27,16 +28,19 @@ mark_swept(void *ctx, void *session, bool expired)
 static void
 forget_names(struct control *c)
 {
-	struct store_change ch = {.op = STORE_DELETE_APP};
+	struct store_change ch[2] = {{.op = STORE_DELETE_APP}, {.op = STORE_ADD_AUDIT}};
+	char *name = ch[0].u.app.name;
 	struct err e = {0};
 
 	for (int i = 0; i < FORGET_AT_ONCE && c->store; i++) {
-		if (!registry_forget(c->registry, env_now_s(c->env), ch.u.app.name))
+		if (!registry_forget(c->registry, env_now_s(c->env), name))
 			return;
-		log_event(&c->env->log, LOG_INFO, "name_freed", "app", ch.u.app.name, NULL);
-		if (!control_submit(c, &ch, 1, NULL, NULL, &e))
-			log_failure(&c->env->log, LOG_ERROR, "remove_failed", &e, "app",
-			    ch.u.app.name, NULL);
+		log_event(&c->env->log, LOG_INFO, "name_freed", "app", name, NULL);
+		audit_fill(c, &ch[1].u.audit,
+		    &(struct audit_note){.event = "name_freed", .app_name = name});
+		if (!control_submit(c, ch, 2, NULL, NULL, &e))
+			log_failure(
+			    &c->env->log, LOG_ERROR, "remove_failed", &e, "app", name, NULL);
 		err_clear(&e);
 	}
 }

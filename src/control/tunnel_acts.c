@@ -108,13 +108,9 @@ void
 tunnel_leave(struct tunnel *t, const struct err *why, bool invalid)
 {
 	struct replica *p = t->replica;
-	char token[ERR_TOKEN_MAX];
 
 	if (p)
-		audit_add(t->c, &(struct audit_note){.event = "lease_ended",
-				    .id = &t->session.id,
-				    .reason = err_token(why, token),
-				    .detail = why->detail});
+		audit_lease_end(t->c, &t->session.id, why);
 	/* Nobody's next request comes here, and none is counted on a replica that is gone. */
 	if (p)
 		registry_unroute(t->c->registry, p);
@@ -205,11 +201,8 @@ act(struct tunnel *t, const struct session_action *a, enum session_event ev, str
 	case SESSION_DO_STATUS:
 		tunnel_say(t, "invalid", &a->err, 0);
 		break;
-	case SESSION_DO_UNROUTE:
+	case SESSION_DO_UNROUTE: /* a close follows, and does it */
 		log_lease_end(t, &a->err);
-		if (t->replica)
-			registry_unroute(t->c->registry, t->replica);
-		reset_requests(t, &a->err);
 		break;
 	case SESSION_DO_CLOSE:
 		do_close(t, a, ev);

@@ -368,19 +368,18 @@ registry_unclaim(struct registry *r, const struct registry_claim *c)
 	size_t at;
 	struct app *a = registry_app(r, span_str(c->row.name), &at);
 
-	if (!a)
-		return;
-	if (c->created) {
-		if (!a->first)
-			drop_app(r, at);
-		return;
-	}
 	struct app_row is;
 	struct err ignored = {0};
 
+	if (!a)
+		return;
 	registry_row(a, &is);
-	if (memcmp(&is, &c->row, sizeof is) == 0)
+	if (memcmp(&is, &c->row, sizeof is) != 0)
+		return;
+	if (!c->created)
 		(void)!put_row(r, a, at, &c->before, &ignored);
+	else if (!a->first)
+		drop_app(r, at);
 }
 
 static MUST_CHECK bool
@@ -439,7 +438,7 @@ registry_attach(struct registry *r, const struct registry_admission *adm, struct
 		p->next = a->first;
 		a->first = p;
 	}
-	p->routed = true;
+	p->routed = !p->draining;
 	if (adm->renew)
 		for (struct replica *q = a->first; q; q = q->next)
 			q->warned = false;
@@ -471,6 +470,13 @@ registry_unroute(struct registry *r, struct replica *p)
 {
 	p->routed = false;
 	lease_end(&p->lease);
+}
+
+void
+registry_drain(struct registry *r, struct replica *p)
+{
+	p->draining = true;
+	p->routed = false;
 }
 
 void

@@ -94,6 +94,8 @@ MUST_CHECK bool registry_attach(struct registry *r, const struct registry_admiss
 void registry_detach(struct registry *r, struct replica *p, bool invalid);
 /* Out of routing at once, the handle stays. */
 void registry_unroute(struct registry *r, struct replica *p);
+/* The same for an agent that stops: its lease goes on, for the requests that it has. For good. */
+void registry_drain(struct registry *r, struct replica *p);
 void registry_health(struct registry *r, struct replica *p, bool pass, struct registry_now now);
 /* A request begins and ends on a replica. Do not call the second after registry_detach. */
 void replica_begin(struct replica *p);

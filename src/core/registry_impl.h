@@ -50,6 +50,7 @@ struct replica {
 	uint32_t share; /* what it has saved up towards being asked; SHARE_WHOLE is one request */
 	size_t in_flight;
 	bool sealed, unbound, routed, warned;
+	bool draining; /* its agent takes no more requests */
 	enum health health;
 };
 

@@ -5,7 +5,7 @@
 #include "core/registry_impl.h"
 
 /* How far a replica gets on the way to serving; each step needs those before it. */
-enum fitness { FIT_NONE, FIT_CONNECTED, FIT_LEASED, FIT_SEALED, FIT_SERVING };
+enum fitness { FIT_NONE, FIT_CONNECTED, FIT_DRAINING, FIT_LEASED, FIT_SEALED, FIT_SERVING };
 
 static enum health
 health_now(const struct registry *r, const struct replica *p, struct registry_now now)
@@ -22,8 +22,10 @@ fitness(
 {
 	const struct network *net = networks_find(r->nets, strs_get(a->strs, APP_NETWORK));
 
-	if (!p->routed || !lease_holds(&p->lease, now.ms))
+	if (!lease_holds(&p->lease, now.ms))
 		return FIT_CONNECTED;
+	if (!p->routed)
+		return p->draining ? FIT_DRAINING : FIT_CONNECTED;
 	/* A network that is no longer served asks for everything. */
 	if ((!net || net->sealed_only) && !p->sealed)
 		return FIT_LEASED;
@@ -42,6 +44,8 @@ why_not(const struct app *a, enum fitness best, int64_t now_s)
 		return a->pending ? REASON_ATTESTATION_PENDING : REASON_NO_TUNNEL;
 	case FIT_CONNECTED:
 		return REASON_VERIFY_TIMEOUT;
+	case FIT_DRAINING:
+		return REASON_AGENT_DRAINING;
 	case FIT_LEASED:
 		return REASON_SEALED_REQUIRED;
 	case FIT_SEALED:
@@ -115,7 +119,7 @@ registry_pick(struct registry *r, struct span app_name, struct registry_now now,
 static const char *
 attestation_status(const struct app *a, enum fitness best)
 {
-	if (best >= FIT_LEASED)
+	if (best >= FIT_DRAINING)
 		return "valid";
 	if (a->pending > 0)
 		return "pending";

@@ -149,6 +149,49 @@ a_failed_write_frees_the_name(void **state)
 	registry_detach(reg, p, false);
 }
 
+/* Two agents claim a free name at once, and the first one's write fails. */
+static void
+a_failed_write_takes_no_other_claim_along(void **state)
+{
+	struct attest_identity first = identity("app", "a"), second = identity("app", "b");
+	struct registry_admission a = admission(&first, NULL, 1), b = admission(&second, NULL, 2);
+	struct registry_claim c, d;
+	struct replica *p;
+	void *replaced;
+	struct err e = {0};
+
+	assert_string_equal(claim(&a, &c), "");
+	pass_time(5);
+	assert_string_equal(claim(&b, &d), "");
+	registry_unclaim(reg, &c);
+	assert_true(registry_attach(reg, &b, now, &p, &replaced, &e));
+	registry_detach(reg, p, false);
+}
+
+/* An agent that stops gets no more requests, whatever it proves meanwhile. */
+static void
+a_draining_agent_is_not_asked(void **state)
+{
+	char s1;
+	void *session;
+	struct replica *p = join("app", "a", &s1);
+	struct attest_identity id = identity("app", "a");
+	struct registry_admission a = admission(&id, &s1, 1);
+	void *replaced;
+	struct resolve r;
+	struct err e = {0};
+
+	registry_drain(reg, p);
+	assert_string_equal(pick("app", &session), "agent_draining");
+	a.replica = p;
+	assert_true(registry_attach(reg, &a, now, &p, &replaced, &e));
+	assert_string_equal(pick("app", &session), "agent_draining");
+	assert_true(registry_resolve(reg, span_str("app"), now, &r));
+	assert_false(r.allowed);
+	assert_string_equal(r.attestation_status, "valid");
+	registry_detach(reg, p, false);
+}
+
 static void
 the_same_platform_replaces(void **state)
 {
@@ -363,6 +406,8 @@ main(void)
 	    T(a_name_that_is_over_is_forgotten),
 	    T(a_repository_may_be_renamed),
 	    T(a_failed_write_frees_the_name),
+	    T(a_failed_write_takes_no_other_claim_along),
+	    T(a_draining_agent_is_not_asked),
 	    T(the_same_platform_replaces),
 	    T(another_platform_contests),
 	    T(ttl_is_renewed_by_register_only),
