@@ -500,3 +500,39 @@ def test_a_stop_ends_websockets_once_its_grace_is_over(world):
         pass
     ws.close()
     assert isinstance(backend.plays["/ws"][1].get(timeout=20), (EOFError, OSError))
+
+
+# -- crowds --
+@both
+def test_a_crowd_of_uploads_that_nobody_reads_stops_nobody(there, door):
+    done = threading.Event()
+
+    def reads_nothing(c, head):
+        c.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n")
+        assert done.wait(60)
+        return True
+
+    def reads(c, head):
+        assert c.take(10) == b"0123456789"
+        c.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        return True
+    path, crowd = there.play(reads_nothing), []
+    try:
+        for _ in range(200):
+            v = there.visitor(door).send(f"POST {path} HTTP/1.1\r\nHost: myapp.x\r\nContent-Length: 1000000000\r\n\r\n".encode())
+            crowd.append(v)
+        for v in crowd:
+            v.until(b"first")
+            v.sock.setblocking(False)
+            for _ in range(64):  # as much as is taken
+                try:
+                    v.sock.send(b"x" * (1 << 16))
+                except BlockingIOError:
+                    break
+        late = there.ask(door, reads, "POST", ["Content-Length: 10"]).send(b"0123456789")
+        a = late.answer(b"POST")
+        assert a.status == 200 and a.body == b"ok"
+    finally:
+        done.set()
+        for v in crowd:
+            v.close()

@@ -436,7 +436,8 @@ static void
 test_slow_visitor(void **state)
 {
 	assert_string_equal(run(begin_stingy, NULL, NULL), "<200!tunnel_lost");
-	assert_int_equal(the_visitor.got, 65536);
+	/* What his window has grown to, of the 65536 that he granted. */
+	assert_in_range(the_visitor.got, 32768, 65536);
 	/* What the sockets hold, mostly. */
 	assert_true(the_world.endless_n < 32u * 1024 * 1024);
 }

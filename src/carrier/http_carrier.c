@@ -3,6 +3,9 @@
 #include "net/loop.h"
 #include <stdlib.h>
 
+/* Credit for the answer that a read is worth: no asker grants less for long. What came with the
+ * answer's head, before there was credit, is not more either. */
+#define READ_MIN 4096u
 /* What may wait to be sent; granted anew as it goes out. */
 #define SEND_AHEAD (256u * 1024)
 /* A server that does not know `Expect: 100-continue` says nothing; the client of net/ sends the body
@@ -58,19 +61,22 @@ on_reset(struct exchange *x)
 	http_exchange_close(c->http, NULL);
 }
 
-/* A read hands out NET_SCRATCH bytes at most: with that much credit the next one fits. */
+/* A read hands out what there is credit for; less than READ_MIN is not worth one. */
 static void
 mind_credit(struct carried *c)
 {
+	bool enough = c->credit >= READ_MIN;
+
 	if (c->over)
 		return;
-	if (!c->paused && c->credit < NET_SCRATCH) {
-		c->paused = true;
-		http_exchange_pause(c->http);
-	} else if (c->paused && c->credit >= NET_SCRATCH) {
-		c->paused = false;
+	http_exchange_set_read_max(c->http, enough ? c->credit : READ_MIN);
+	if (c->paused != enough)
+		return;
+	c->paused = !enough;
+	if (enough)
 		http_exchange_resume(c->http);
-	}
+	else
+		http_exchange_pause(c->http);
 }
 
 static void
@@ -308,6 +314,7 @@ carrier_open(struct net_loop *l, const struct carrier_opts *o, const struct exch
 		free(c);
 		return NULL;
 	}
+	http_exchange_set_read_max(c->http, READ_MIN);
 	if (rq->expect_continue)
 		net_timer_start(l, &c->expect, expect_ms(o), go_on, c);
 	return &c->x;

@@ -228,6 +228,7 @@ dial_again(struct http_exchange *x, struct err *e)
 	x->stream = http_pool_dial(x->pool, &exchange_ops, x, e);
 	if (!x->stream)
 		return false;
+	stream_set_read_max(x->stream, x->read_max);
 	if (x->paused)
 		stream_pause(x->stream);
 	send_head(x);
@@ -309,6 +310,14 @@ http_exchange_pause(struct http_exchange *x)
 	x->paused = true;
 	if (x->stream)
 		stream_pause(x->stream);
+}
+
+void
+http_exchange_set_read_max(struct http_exchange *x, size_t n)
+{
+	x->read_max = n;
+	if (x->stream)
+		stream_set_read_max(x->stream, n);
 }
 
 void

@@ -89,6 +89,9 @@ const struct fields *http_exchange_trailers(const struct http_exchange *x);
 void http_exchange_pause(struct http_exchange *x);
 void http_exchange_resume(struct http_exchange *x);
 
+/* As stream_set_read_max: what waits of the answer when it is paused is never more. */
+void http_exchange_set_read_max(struct http_exchange *x, size_t n);
+
 /* Give up. Idempotent; on_close comes later. */
 void http_exchange_close(struct http_exchange *x, const struct err *why);
 

@@ -16,6 +16,7 @@ struct http_exchange {
 	struct net_defer more, over;
 	struct buf head; /* the request's, as long as it may be sent once more */
 	struct buf held; /* of the request's body, framed, until 100 */
+	size_t read_max; /* of the answer, at once */
 	struct buf in; /* the head while it comes; the body's bytes while paused */
 	struct http1_scan scan;
 	struct http1_body body;

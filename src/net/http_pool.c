@@ -191,6 +191,7 @@ http_pool_give(struct http_pool *p, struct stream *s)
 	p->newest = i;
 	p->idle++;
 	stream_set_ops(s, &idle_ops, i);
+	stream_set_read_max(s, 0);
 	stream_resume(s);
 	net_timer_start(p->loop, &i->timer, p->idle_ms, on_idle_over, i);
 	if (p->idle > p->max_idle)

@@ -162,6 +162,13 @@ tls_shake(struct stream *s)
 	}
 }
 
+/* What a read may hand out of n bytes. */
+static size_t
+least(const struct stream *s, size_t n)
+{
+	return s->read_max && s->read_max < n ? s->read_max : n;
+}
+
 /* Hand on the plaintext that is there. */
 static void
 tls_pump(struct stream *s)
@@ -172,7 +179,7 @@ tls_pump(struct stream *s)
 		struct err e = {0};
 		size_t n = 0;
 
-		switch (tls_session_read(s->tls, scratch, NET_SCRATCH / 2, &n, &e)) {
+		switch (tls_session_read(s->tls, scratch, least(s, NET_SCRATCH / 2), &n, &e)) {
 		case TLS_DONE:
 			s->ops->on_read(s, span_of(scratch, n), s->ctx);
 			break;
@@ -226,6 +233,7 @@ on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *b)
 {
 	struct stream *s = h->data;
 	uint8_t *scratch = net_loop_scratch(s->loop);
+	size_t max = least(s, NET_SCRATCH);
 
 	if (s->preface)
 		*b = uv_buf_init(
@@ -234,7 +242,7 @@ on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *b)
 	else if (s->tls)
 		*b = uv_buf_init((char *)scratch + NET_SCRATCH / 2, NET_SCRATCH / 2);
 	else
-		*b = uv_buf_init((char *)scratch, NET_SCRATCH);
+		*b = uv_buf_init((char *)scratch, (unsigned)max);
 }
 
 static void
@@ -317,6 +325,12 @@ stream_update_reading(struct stream *s)
 		uv_read_start(&s->io.stream, on_alloc, on_read);
 	else
 		uv_read_stop(&s->io.stream);
+}
+
+void
+stream_set_read_max(struct stream *s, size_t n)
+{
+	s->read_max = n;
 }
 
 void

@@ -65,6 +65,9 @@ uint64_t stream_taken(const struct stream *s);
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 
+/* Hand out at most n bytes at once, from the next read on. 0: NET_SCRATCH. */
+void stream_set_read_max(struct stream *s, size_t n);
+
 /* Say that nothing more will be written: the peer sees the end after what is queued. Reading goes
  * on. Further writes are refused. */
 void stream_end(struct stream *s);

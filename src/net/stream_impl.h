@@ -51,6 +51,7 @@ struct stream {
 	bool connected; /* the descriptor can be read and written */
 	bool is_open; /* ... and TLS is up: on_open is due or was called */
 	bool announce; /* on_open has to be called */
+	size_t read_max; /* 0: as much as there is room for */
 	bool paused, reading;
 	bool got_eof, eof_told;
 	bool end_asked, end_told, end_sent, ended; /* asked for; told by TLS; under way; done */

@@ -96,8 +96,9 @@ exchange_was_refused(const struct err *why)
 	return why->reason == REASON_AGENT_BUSY || why->reason == REASON_AGENT_DRAINING;
 }
 
-/* Grant n more bytes of the answer's body. What was consumed should be granted anew without
- * waiting for more: a carrier may count what is not against all of its exchanges. */
+/* Grant n more bytes of the answer's body. What was consumed must be granted anew at once: what is
+ * not counts as held by a reader who stalls, and a carrier may send no more of what was granted
+ * before until it is. */
 static inline void
 exchange_credit(struct exchange *x, size_t n)
 {

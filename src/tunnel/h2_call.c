@@ -302,6 +302,6 @@ h2_call_start_held(struct h2_call *call, struct err *e)
 	call->held = NULL;
 	call->c->waiting--;
 	if (call->has_body)
-		h2_stream_due(&call->s, LIMIT_H2_SEND_AHEAD);
+		h2_stream_due(&call->s);
 	return true;
 }

@@ -176,7 +176,8 @@ on_headers_recv(struct h2_conn *c, const nghttp2_frame *frame, struct h2_stream 
 	} else if (c->role->server && frame->headers.cat == NGHTTP2_HCAT_REQUEST) {
 		c->role->request(c, frame->hd.stream_id, last);
 	} else if (s) {
-		s->remote_ended = last;
+		if (last)
+			h2_stream_came_whole(s);
 		c->role->head(s, last);
 	}
 	h2_head_clear(&c->live->head);
@@ -221,7 +222,7 @@ on_frame_recv(nghttp2_session *ng, const nghttp2_frame *frame, void *user)
 	case NGHTTP2_DATA:
 		if (!s || !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM))
 			return 0;
-		s->remote_ended = true;
+		h2_stream_came_whole(s);
 		c->role->end(s);
 		return h2_conn_verdict(c);
 	case NGHTTP2_SETTINGS:
@@ -242,7 +243,7 @@ on_data(nghttp2_session *ng, uint8_t flags, int32_t id, const uint8_t *p, size_t
 	struct h2_stream *s = nghttp2_session_get_stream_user_data(ng, id);
 
 	if (s) {
-		s->window -= (int64_t)n;
+		h2_stream_came(s, n);
 		c->role->body(s, span_of(p, n));
 	}
 	if (!c->failed)

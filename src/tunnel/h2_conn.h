@@ -33,6 +33,9 @@ struct h2_stream {
 	int64_t window; /* bytes of it that the peer knows of */
 	size_t owed; /* bytes that came and nobody consumed */
 	size_t promised; /* that, and what may still come of the window */
+	size_t grown; /* of a window, what its use has earned */
+	size_t fresh; /* bytes that came since it grew or shrank, at fresh_ms */
+	uint64_t fresh_ms;
 	size_t peak; /* the most credit, up to a window, that whoever gets them had */
 	/* what goes */
 	struct buf queue; /* from `sent` on, it waits */
@@ -41,7 +44,7 @@ struct h2_stream {
 	bool finished; /* nothing follows what is queued */
 	bool deferred; /* nghttp2 waits for h2_stream_body or h2_stream_finish */
 	bool moved; /* bytes were sent since the role looked */
-	size_t due; /* bytes sent whose credit was not given anew */
+	size_t ahead; /* credit that was given for what goes: queued, or not yet made use of */
 };
 
 struct h2_role {
@@ -73,9 +76,9 @@ struct h2_conn {
 	/* NULL between sessions, which most tunnels are most of the time. */
 	nghttp2_session *ng;
 	struct h2_live *live;
-	struct h2_stream *first, **last, *due;
+	struct h2_stream *first, **last, *due, **due_last;
 	size_t n, unconsumed, queued;
-	size_t promised; /* of all streams */
+	size_t promised, ahead; /* of all streams */
 	size_t withheld; /* bytes whose window of the connection is not given back yet */
 	bool settled; /* the peer's first settings came */
 	bool woken; /* the owner was asked for a flush */
@@ -151,10 +154,10 @@ nghttp2_data_provider h2_stream_source(void);
 /* Queue body bytes; the end. False: no memory, or more than the credit was. */
 MUST_CHECK bool h2_stream_body(struct h2_stream *s, struct span data);
 MUST_CHECK bool h2_stream_finish(struct h2_stream *s, const struct fields *trailers);
-/* How many body bytes may be queued at the start; the rest becomes due as the tunnel empties. */
-size_t h2_stream_ahead(struct h2_stream *s);
-/* n more bytes of credit are due to whoever fills the queue. */
-void h2_stream_due(struct h2_stream *s, size_t n);
+/* Give the first credit for its body: that many bytes may be queued. */
+MUST_CHECK size_t h2_stream_ahead(struct h2_stream *s);
+/* Look, before the next message goes, whether whoever fills the queue is due more credit. */
+void h2_stream_due(struct h2_stream *s);
 
 /* -- between h2_conn.c (what comes), h2_out.c (what goes), h2_stream.c and h2_session.c -- */
 
@@ -172,6 +175,11 @@ h2_stream_queued(const struct h2_stream *s)
 {
 	return s->queue.n - s->sent;
 }
+/* n bytes of the body came; nothing more of it comes. */
+void h2_stream_came(struct h2_stream *s, size_t n);
+void h2_stream_came_whole(struct h2_stream *s);
+/* The window that a stream begins with. */
+size_t h2_window_first(const struct h2_opts *o);
 /* Body bytes came, and were given to whom they are for: give their window back, or not yet. */
 void h2_conn_arrived(struct h2_conn *c, size_t n);
 /* Take n bytes off the queue. */

@@ -211,7 +211,8 @@ body_above_window(struct buf *b)
 	static const uint8_t zeros[16384];
 
 	frame_headers(b, NOT_WHOLE, 1, REQUEST);
-	for (size_t n = 0; n <= LIMIT_H2_STREAM_WINDOW; n += sizeof zeros)
+	/* Until it has acknowledged settings, HTTP/2's own window may be used, too. */
+	for (size_t n = 0; n <= LIMIT_H2_STREAM_WINDOW + 65535; n += sizeof zeros)
 		frame(b, F_DATA, 0, 1, span_of(zeros, sizeof zeros));
 }
 
@@ -237,16 +238,32 @@ self_dependent(struct buf *b)
 	frame(b, F_PRIORITY, 0, 1, span_of("\0\0\0\1\1", 5));
 }
 
+/* RFC 9113 section 5.2: a stream error. Nobody holds more than a window of it. */
+static void
+body_above_its_window_ends_its_stream(void **state)
+{
+	struct rig r;
+
+	rig_server(&r, NULL);
+	r.p->send_credit = 0;
+	body_above_window(&r.in);
+	feed(&r, false);
+	assert_false(r.p->server_broke);
+	assert_int_equal(h2_server_in_flight(r.p->server), 0);
+	assert_int_equal(h2_server_stats(r.p->server).unconsumed, 0);
+	assert_true(pair_back(r.p, 0)->reset);
+	rig_fini(&r);
+}
+
 static void
 hostile_clients_lose_the_session(void **state)
 {
 	static void (*const cases[])(struct buf *) = {too_long, push, data_on_0, data_on_idle,
-	    on_even_id, body_above_window, too_many_streams, rapid_resets, self_dependent,
-	    update_by_0, update_overflow, update_idle, bad_push_setting, bad_window_setting,
-	    bad_frame_setting, short_settings, loaded_ack, settings_on_stream, many_settings,
-	    continuation_alone, headers_interrupted, continuations, reset_idle, reset_0, ping_short,
-	    ping_on_stream, goaway_with_code, goaway_on_stream, bad_index, pings, settings,
-	    priorities, updates};
+	    on_even_id, too_many_streams, rapid_resets, self_dependent, update_by_0,
+	    update_overflow, update_idle, bad_push_setting, bad_window_setting, bad_frame_setting,
+	    short_settings, loaded_ack, settings_on_stream, many_settings, continuation_alone,
+	    headers_interrupted, continuations, reset_idle, reset_0, ping_short, ping_on_stream,
+	    goaway_with_code, goaway_on_stream, bad_index, pings, settings, priorities, updates};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct rig r;
@@ -344,6 +361,7 @@ main(void)
 	    cmocka_unit_test(requests_are_held_to_http),
 	    cmocka_unit_test(upgrades_are_of_one_kind),
 	    cmocka_unit_test(request_bodies_are_held_to_http),
+	    cmocka_unit_test(body_above_its_window_ends_its_stream),
 	    cmocka_unit_test(hostile_clients_lose_the_session),
 	    cmocka_unit_test(leaving_is_no_attack),
 	    cmocka_unit_test(refusals_do_not_pile_up),

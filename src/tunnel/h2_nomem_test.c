@@ -65,6 +65,7 @@ talk(struct pair *p, struct asker *a)
 	b = p->n_backs ? p->backs[p->n_backs - 1] : NULL;
 	if (!b || b->over)
 		return;
+	b->regrant = LIMIT_H2_MESSAGE;
 	b->granted += 50000;
 	b->x.events->credit(b->x.ctx, 50000);
 	if (!b->over)

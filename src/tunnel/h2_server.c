@@ -390,10 +390,11 @@ job_new(struct h2_server *server, int32_t id, const struct exchange_request *rq)
 	j->server = server;
 	/* Twice: what has gone is dropped only now and then. */
 	buf_init(&j->held, 2 * held_max(j));
-	h2_stream_init(&j->s, c, j, c->o.stream_window);
+	h2_stream_init(&j->s, c, j, h2_window_first(&c->o));
 	j->s.id = id;
 	j->s.open = true;
-	j->s.remote_ended = !rq->has_body;
+	if (!rq->has_body)
+		h2_stream_came_whole(&j->s);
 	j->s.credit = c->o.stream_window;
 	j->is_head = span_is(rq->method, "HEAD");
 	j->upgrade = rq->upgrade;
@@ -408,7 +409,6 @@ job_begin(struct h2_server *server, int32_t id, const struct exchange_request *r
 	struct job *j = job_new(server, id, rq);
 	struct err e = {0};
 	struct fields none;
-	size_t ahead;
 
 	if (!j) {
 		h2_conn_reset(&server->conn, id, NGHTTP2_REFUSED_STREAM);
@@ -422,14 +422,13 @@ job_begin(struct h2_server *server, int32_t id, const struct exchange_request *r
 	}
 	j->credit = j->x->send_credit;
 	h2_stream_owe(&j->s, j->credit, 0);
+	h2_stream_update(&j->s);
 	j->waits = rq->expect_continue && j->x->waits;
 	if (rq->expect_continue && !j->waits) {
 		fields_init(&none);
 		send_interim(j, 100, &none);
 	}
-	ahead = h2_stream_ahead(&j->s);
-	if (ahead)
-		exchange_credit(j->x, ahead);
+	exchange_credit(j->x, h2_stream_ahead(&j->s));
 }
 
 static void

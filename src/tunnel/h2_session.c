@@ -82,7 +82,7 @@ submit_settings(struct h2_conn *c)
 	uint32_t list = (uint32_t)(c->o.head_max + 32 * (LIMIT_HEAD_FIELDS + 6));
 	const nghttp2_settings_entry server[] = {
 	    {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, (uint32_t)c->o.max_streams},
-	    {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, (uint32_t)c->o.stream_window},
+	    {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, (uint32_t)h2_window_first(&c->o)},
 	    {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, list},
 	    {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
 	};
@@ -108,6 +108,7 @@ h2_conn_init(struct h2_conn *c, const struct h2_role *role, void *owner, const s
 	c->owner = owner;
 	c->o = h2_opts_of(o);
 	c->last = &c->first;
+	c->due_last = &c->due;
 }
 
 bool

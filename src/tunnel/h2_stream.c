@@ -5,39 +5,86 @@
 /* Body bytes of a DATA frame that is one message with its head. */
 #define DATA_MAX (LIMIT_H2_MESSAGE - 9)
 
-/* A window is never smaller, so that the least of a crowd moves, too: a thousand of them are a quarter
- * of a tunnel's window. */
+/* Whatever others hold, a stream may have so much under way, each way: the least of a crowd moves,
+ * too, and a thousand of them are a quarter of a tunnel's window. */
 #define SHARE_MIN 4096u
+/* What a window grows from, since most streams idle or are short; it doubles while it is used up within
+ * a second, which is faster than a second's round trip takes. */
+#define GROWN_FIRST 32768u
+#define GROW_MS     1000u
+#define SHRINK_MS   4000u
+
+static size_t
+least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Nobody has been asked whether there is room when a request comes. */
+size_t
+h2_window_first(const struct h2_opts *o)
+{
+	return least(SHARE_MIN, o->stream_window);
+}
 
 static void
 promise(struct h2_stream *s)
 {
-	size_t now = s->owed + (s->window > 0 ? (size_t)s->window : 0);
+	size_t now = s->owed;
 
+	if (s->window > 0 && !s->remote_ended)
+		now += (size_t)s->window;
 	s->conn->promised = s->conn->promised - s->promised + now;
 	s->promised = now;
 }
 
-/* What a stream may have under way. Readers who stall hold what came for ever: if each could hold a
- * whole window, some tens would hold the tunnel's, and with it everybody. So each gets an eighth of
- * what the others leave of a quarter, and with SHARE_MIN for each of a thousand all together stay
- * below the half at which the connection's window is kept back. */
+/* What one of many may have of a pool. Those who stall hold what they have for ever: if each could
+ * hold all that it may, some tens would hold everything, and with it everybody. So each gets an
+ * eighth of what the others leave. */
 static size_t
-share(const struct h2_stream *s)
+share(size_t pool, size_t others, size_t most)
 {
-	const struct h2_conn *c = s->conn;
-	size_t pool = c->o.tunnel_window / 4, others = c->promised - s->promised;
 	size_t mine = others < pool ? (pool - others) / 8 : 0;
 
 	mine = mine > SHARE_MIN ? mine : SHARE_MIN;
-	return mine < c->o.stream_window ? mine : c->o.stream_window;
+	return mine < most ? mine : most;
+}
+
+/* A quarter of the tunnel's window, and SHARE_MIN for each of a thousand, stay below the half at which
+ * the connection's window is kept back. */
+static size_t
+window_share(const struct h2_stream *s)
+{
+	const struct h2_conn *c = s->conn;
+
+	return share(c->o.tunnel_window / 4, c->promised - s->promised, s->grown);
+}
+
+static size_t
+queue_share(const struct h2_stream *s)
+{
+	const struct h2_conn *c = s->conn;
+
+	return share(c->o.tunnel_window / 2, c->ahead - s->ahead, LIMIT_H2_SEND_AHEAD);
+}
+
+static void
+set_ahead(struct h2_stream *s, size_t ahead)
+{
+	s->conn->ahead = s->conn->ahead - s->ahead + ahead;
+	s->ahead = ahead;
 }
 
 void
 h2_stream_init(struct h2_stream *s, struct h2_conn *c, void *owner, size_t window)
 {
-	*s = (struct h2_stream){
-	    .conn = c, .role = c->role, .owner = owner, .at = c->last, .window = (int64_t)window};
+	*s = (struct h2_stream){.conn = c,
+	    .role = c->role,
+	    .owner = owner,
+	    .at = c->last,
+	    .window = (int64_t)window,
+	    .grown = least(GROWN_FIRST, c->o.stream_window),
+	    .fresh_ms = c->leaked_ms};
 	/* Twice: what was sent is dropped only now and then. */
 	buf_init(&s->queue, 2 * LIMIT_H2_SEND_AHEAD);
 	*c->last = s;
@@ -75,6 +122,8 @@ due_unlink(struct h2_stream *s)
 	*s->due_at = s->due_next;
 	if (s->due_next)
 		s->due_next->due_at = s->due_at;
+	else
+		s->conn->due_last = s->due_at;
 	s->due_at = NULL;
 }
 
@@ -102,6 +151,7 @@ h2_stream_drop(struct h2_stream *s, uint32_t code)
 	s->window = 0;
 	set_owed(s, 0);
 	c->queued -= h2_stream_queued(s);
+	set_ahead(s, 0);
 	due_unlink(s);
 	*s->at = s->next;
 	if (s->next)
@@ -154,10 +204,35 @@ h2_conn_arrived(struct h2_conn *c, size_t n)
 }
 
 void
+h2_stream_came_whole(struct h2_stream *s)
+{
+	s->remote_ended = true;
+	promise(s);
+}
+
+void
+h2_stream_came(struct h2_stream *s, size_t n)
+{
+	uint64_t now = s->conn->leaked_ms, took = now - s->fresh_ms;
+	size_t most = s->conn->o.stream_window;
+
+	s->window -= (int64_t)n;
+	s->fresh += n;
+	if (s->fresh < s->grown)
+		return;
+	if (took < GROW_MS)
+		s->grown = least(2 * s->grown, most);
+	else if (took > SHRINK_MS && s->grown >= 2 * GROWN_FIRST)
+		s->grown /= 2;
+	s->fresh = 0;
+	s->fresh_ms = now;
+}
+
+void
 h2_stream_update(struct h2_stream *s)
 {
 	struct h2_conn *c = s->conn;
-	size_t most = share(s), room = s->owed < most ? most - s->owed : 0;
+	size_t most = window_share(s), room = s->owed < most ? most - s->owed : 0;
 	int64_t target = (int64_t)(s->credit < room ? s->credit : room);
 
 	/* A frame for each half of the window, not for each grant. */
@@ -235,7 +310,7 @@ resume(struct h2_stream *s)
 bool
 h2_stream_body(struct h2_stream *s, struct span data)
 {
-	if (s->finished || data.n > LIMIT_H2_SEND_AHEAD - h2_stream_queued(s) - s->due)
+	if (s->finished || data.n > s->ahead - h2_stream_queued(s))
 		return false;
 	if (s->sent >= LIMIT_H2_SEND_AHEAD) {
 		buf_drop(&s->queue, s->sent);
@@ -280,27 +355,32 @@ h2_stream_finish(struct h2_stream *s, const struct fields *trailers)
 }
 
 void
-h2_stream_due(struct h2_stream *s, size_t n)
+h2_stream_due(struct h2_stream *s)
 {
 	struct h2_conn *c = s->conn;
 
-	s->due += n;
 	if (s->due_at || s->finished)
 		return;
-	s->due_next = c->due;
-	s->due_at = &c->due;
-	if (c->due)
-		c->due->due_at = &s->due_next;
-	c->due = s;
+	s->due_next = NULL;
+	s->due_at = c->due_last;
+	*c->due_last = s;
+	c->due_last = &s->due_next;
+}
+
+/* More credit, where there is some to give. */
+static size_t
+more_ahead(struct h2_stream *s)
+{
+	size_t most = queue_share(s), n = most > s->ahead ? most - s->ahead : 0;
+
+	set_ahead(s, s->ahead + n);
+	return n;
 }
 
 size_t
 h2_stream_ahead(struct h2_stream *s)
 {
-	if (s->conn->queued < s->conn->o.tunnel_window)
-		return LIMIT_H2_SEND_AHEAD;
-	h2_stream_due(s, LIMIT_H2_SEND_AHEAD);
-	return 0;
+	return more_ahead(s);
 }
 
 void
@@ -308,6 +388,7 @@ h2_stream_pop(struct h2_stream *s, size_t n)
 {
 	s->sent += n;
 	s->conn->queued -= n;
+	set_ahead(s, s->ahead - n);
 	s->moved = true;
 	if (s->sent == s->queue.n) {
 		s->sent = 0;
@@ -316,7 +397,7 @@ h2_stream_pop(struct h2_stream *s, size_t n)
 		else
 			buf_clear(&s->queue);
 	}
-	h2_stream_due(s, n);
+	h2_stream_due(s);
 }
 
 bool
@@ -324,13 +405,13 @@ h2_conn_give(struct h2_conn *c)
 {
 	bool any = false;
 
-	while (c->due && !c->failed && c->queued < c->o.tunnel_window) {
+	while (c->due && !c->failed) {
 		struct h2_stream *s = c->due;
-		size_t n = s->due;
+		size_t n;
 
 		due_unlink(s);
-		s->due = 0;
-		if (s->finished)
+		n = s->finished ? 0 : more_ahead(s);
+		if (!n)
 			continue;
 		any = true;
 		c->role->credit(s, n);
