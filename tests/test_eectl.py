@@ -231,3 +231,21 @@ def test_a_token_goes_to_an_origin_that_was_spelled_out(tmp_path):
     for url in (f"http://{at}", f"http://{at}/", f"HTTP://{at}"):  # nobody listens any more
         code, said = backup(url, tmp_path / "o.db")
         assert code == 2 and f"http://{at}/v1/backup: " in said, (url, said)
+
+
+@pytest.mark.parametrize("text,complaint", [("", "is empty"), ("\n", "is empty"), ("\r\nt0ken\n", "is empty"),
+                                            ("t" * 1025, "is longer than 1024 bytes"), ("t" * 1025 + "\n", "is longer than 1024 bytes"),
+                                            ("t" * 5000, "is longer than 1024 bytes"), ("t" * 1024, None), ("t" * 1024 + "\r\n", None)], ids=range(8))
+def test_a_token_is_whole_or_refused(tmp_path, text, complaint):
+    token = tmp_path / "token"
+    token.write_bytes(text.encode())
+    code, said = backup("http://127.0.0.1:1", tmp_path / "o.db", EE_ADMIN_TOKEN_FILE=str(token))
+    assert (code, said) == (1, f"eectl backup: {token}: {complaint}\n") if complaint else code == 2, said
+    if "\n" not in text and text:
+        code, said = backup("http://127.0.0.1:1", tmp_path / "o.db", EE_ADMIN_TOKEN=text)
+        assert (code, said) == (1, f"eectl backup: EE_ADMIN_TOKEN: {complaint}\n") if complaint else code == 2, said
+
+
+def test_a_token_file_that_cannot_be_read(tmp_path):
+    for path, why in ((tmp_path / "none", "No such file or directory"), (tmp_path, "Is a directory")):
+        assert backup("http://127.0.0.1:1", tmp_path / "o.db", EE_ADMIN_TOKEN_FILE=str(path)) == (1, f"eectl backup: {path}: {why}\n")

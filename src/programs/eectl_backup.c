@@ -17,6 +17,7 @@
 #define EXIT_UNWRITABLE 4
 #define STALL_S         60
 #define TOKEN_MAX       1024
+#define TOO_LONG        "is longer than 1024 bytes" /* TOKEN_MAX */
 #define PATH            "/v1/backup"
 #define BACKUP_URL_MAX  (URL_ORIGIN_MAX + sizeof PATH)
 
@@ -64,28 +65,42 @@ on_bytes(char *p, size_t one, size_t n, void *ctx)
 	return to->disk_full ? 0 : n;
 }
 
+/* Read a file's first line, as much of it as a token may have and a byte more. NULL, or what is
+ * wrong. */
+static const char *
+read_line(const char *path, char line[static TOKEN_MAX + 2])
+{
+	FILE *f = fopen(path, "r");
+	const char *why = NULL;
+
+	if (!f)
+		return strerror(errno);
+	if (!fgets(line, TOKEN_MAX + 2, f) && ferror(f))
+		why = strerror(errno);
+	fclose(f);
+	return why;
+}
+
 /* The token as it is configured for ee-control. False: a complaint was made. */
 static bool
 read_token(char token[static TOKEN_MAX + 2])
 {
 	const char *value = getenv("EE_ADMIN_TOKEN"), *path = getenv("EE_ADMIN_TOKEN_FILE");
-	FILE *f;
+	const char *why = NULL;
 
 	token[0] = '\0';
 	if (value)
 		(void)snprintf(token, TOKEN_MAX + 2, "%s", value);
-	else if (path) {
-		f = fopen(path, "r");
-		if (!f || !fgets(token, TOKEN_MAX + 2, f)) {
-			fprintf(stderr, "eectl backup: %s: %s\n", path, strerror(errno));
-			if (f)
-				fclose(f);
-			return false;
-		}
-		fclose(f);
-	}
+	else if (path)
+		why = read_line(path, token);
 	token[strcspn(token, "\r\n")] = '\0';
-	return true;
+	if (!why && !value && path && token[0] == '\0')
+		why = "is empty";
+	if (!why && strlen(token) > TOKEN_MAX)
+		why = TOO_LONG;
+	if (why)
+		fprintf(stderr, "eectl backup: %s: %s\n", value ? "EE_ADMIN_TOKEN" : path, why);
+	return !why;
 }
 
 /* Spelled out: whoever reads a scheme into it may send the token in clear. False: a complaint was
