@@ -340,7 +340,7 @@ def test_a_backup_while_agents_register(world):
         heads.append(head)
     stop.set()
     t.join()
-    assert not [f for f in os.listdir(world.dir) if ".backup" in f or ".part" in f]
+    assert not [f for f in os.listdir(world.dir) if "being-made" in f or ".part" in f]
     assert eectl("backup", control.url, out, env={"EE_ADMIN_TOKEN": "t0ken"})[0] == 4  # it is there already
     # Each earlier head stands in the later copies and in the registry itself; no later one in an earlier copy.
     control.stop()
@@ -362,6 +362,28 @@ def test_where_there_is_no_control_plane(world):
     assert eectl("audit", "verify", "x", "--head", "nonsense")[0] == 1
     assert eectl("audit", "show", "x", "--since", "yesterday")[0] == 1
     assert eectl("audit", "--help")[0] == eectl("backup", "--help")[0] == 0
+
+
+def test_a_backup_leaves_files_of_other_people(world):
+    control = world.control()
+    path = control.env["EE_DB_PATH"]
+    theirs = [pathlib.Path(path + tail) for tail in (".backup", ".backup-journal")]
+    for f in theirs:
+        f.write_text("an operator's\n")
+    copy_db(control, world, "first.db")
+    # In the very place where the copy is made: refused by name, and left.
+    place = pathlib.Path(path + ".copy-being-made")
+    for f in (place, pathlib.Path(f"{place}-journal")):
+        f.write_text("an operator's\n")
+        status, _, body = ask("POST", control.url + "/v1/backup")
+        assert status == 503 and json.loads(body)["reason"] == "store_failed" and "no copy that was cut short" in body.decode()
+        assert f.read_text() == "an operator's\n"
+        f.unlink()
+    assert all(f.read_text() == "an operator's\n" for f in theirs)
+    # One of ours that a crash left is in nobody's way.
+    place.write_bytes((pathlib.Path(world.dir) / "first.db").read_bytes())
+    copy_db(control, world, "second.db")
+    assert not place.exists()
 
 
 # -- tampering --
@@ -490,7 +512,7 @@ def test_a_full_disk_is_named_and_survived(world, small_disk):
     # A copy needs room: it is refused by name, and nothing of it stays.
     status, _, body = ask("POST", control.url + "/v1/backup")
     assert status == 503 and json.loads(body)["reason"] == "store_failed" and "full" in body.decode()
-    assert sorted(os.listdir(small_disk))[0] == "ballast" and not [f for f in os.listdir(small_disk) if "backup" in f]
+    assert sorted(os.listdir(small_disk))[0] == "ballast" and not [f for f in os.listdir(small_disk) if "being-made" in f]
     # Admissions are refused by name, and none of them is half there.
     refused = []
     for n in range(200):

@@ -460,6 +460,67 @@ a_copy_that_fails_says_so_and_leaves_nothing(void **state)
 	store_close(st);
 }
 
+static bool
+copy_fails_with(struct store *st, const char *to, const char *why)
+{
+	struct copied c = {0};
+	struct err e = {0};
+
+	assert_true(store_copy(st, to, on_copied, &c, &e));
+	turn_until(st, &c.came);
+	if (c.err.code != ERR_NONE && why && !strstr(c.err.detail, why))
+		fail_msg("%s", c.err.detail);
+	return c.err.code != ERR_NONE;
+}
+
+static void
+put_file(const char *where, const char *bytes, size_t n)
+{
+	int fd = open(where, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_int_equal(write(fd, bytes, n), (ssize_t)n);
+	close(fd);
+}
+
+static void
+a_copy_replaces_copies_alone(void **state)
+{
+	static const char foreign[] = "SQLite format 3\0 and 72 bytes of what is not a registry of "
+				      "this program, but somebody's";
+	char copy[160], journal[200], target[160];
+	struct stat s;
+	struct store *st;
+
+	make_trail(1);
+	snprintf(copy, sizeof copy, "%s/copy.db", folder);
+	snprintf(journal, sizeof journal, "%s-journal", copy);
+	snprintf(target, sizeof target, "%s/target.db", folder);
+	st = open_or_fail(open_sqlite);
+	for (size_t n = 1; n <= sizeof foreign; n += 20) {
+		put_file(copy, foreign, n);
+		assert_true(copy_fails_with(st, copy, "copy.db is no copy that was cut short"));
+		assert_int_equal(stat(copy, &s), 0);
+		assert_int_equal(s.st_size, n);
+	}
+	unlink(copy);
+	put_file(journal, foreign, 9);
+	assert_true(copy_fails_with(st, copy, "copy.db-journal is no copy that was cut short"));
+	assert_int_equal(stat(journal, &s), 0);
+	assert_int_not_equal(access(copy, F_OK), 0);
+	unlink(journal);
+	assert_false(copy_fails_with(st, target, NULL));
+	assert_int_equal(symlink(target, copy), 0);
+	assert_true(copy_fails_with(st, copy, "is no copy that was cut short"));
+	unlink(copy);
+	/* Ours, at its begin and later on. */
+	put_file(copy, foreign, 0);
+	put_file(journal, foreign, 9);
+	assert_false(copy_fails_with(st, copy, NULL));
+	assert_false(copy_fails_with(st, copy, NULL));
+	assert_int_not_equal(access(journal, F_OK), 0);
+	store_close(st);
+}
+
 static void
 a_file_in_use_is_not_read(void **state)
 {
@@ -495,6 +556,7 @@ main(void)
 	    T(a_rolled_back_row_leaves_no_gap),
 	    T(a_copy_is_whole_while_changes_go_on),
 	    T(a_copy_that_fails_says_so_and_leaves_nothing),
+	    T(a_copy_replaces_copies_alone),
 	    T(a_file_in_use_is_not_read),
 	};
 

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #define SCHEMA_VERSION 2
-#define APPLICATION_ID 0x45454350 /* "EECP": file(1) and we know it by that */
 
 static const char schema[] =
     "CREATE TABLE app (name TEXT PRIMARY KEY, repo TEXT NOT NULL, repo_id INTEGER NOT NULL,"

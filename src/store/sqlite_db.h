@@ -47,6 +47,8 @@ struct sqlite_copy {
 	char path[1024];
 };
 
+/* In a new file; one of that name is replaced where it is a copy that was cut short, and refused
+ * where it is anything else. */
 MUST_CHECK bool sqlite_copy_begin(
     struct sqlite_copy *c, struct sqlite_db *from, const char *path, struct err *e);
 
