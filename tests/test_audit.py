@@ -2,6 +2,7 @@
 import contextlib
 import hashlib
 import http.client
+import http.server
 import json
 import os
 import pathlib
@@ -434,6 +435,41 @@ def test_what_was_changed_is_found(world):
     harness.Daemon.start(broken)
     assert broken.proc.wait(20) > 0 and "is not as it was written" in broken.log()
     broken.proc = None
+
+
+ENDLESS = ("CREATE VIEW audit AS WITH RECURSIVE r(seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM r)"
+           " SELECT seq, 0 AS at, '' AS event, '' AS app_name FROM r WHERE seq < 0;")
+
+
+def test_a_view_is_no_trail(world):
+    control = world.control()
+    control.stop()
+    whole = pathlib.Path(control.env["EE_DB_PATH"]).read_bytes()
+    bent = pathlib.Path(world.dir) / "bent.db"
+    for sql in ("DROP TABLE audit;" + ENDLESS, "DROP TABLE pin; CREATE VIEW pin AS SELECT 1;", "DROP TABLE app;", "CREATE VIEW more AS SELECT 1;",
+                "CREATE TRIGGER more BEFORE INSERT ON app BEGIN SELECT 1; END;", "ALTER TABLE audit RENAME TO audit_2;" + ENDLESS):
+        bent.write_bytes(whole)
+        db = sqlite3.connect(bent)
+        db.executescript(sql)
+        db.close()
+        for verb in ("verify", "show"):
+            code, out, err = eectl("audit", verb, bent)
+            assert code == 4 and not out and "other than a registry's tables" in err, (sql, err)
+
+    class Liar(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(bent.read_bytes())
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Liar) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        out = pathlib.Path(world.dir) / "fetched.db"
+        code, text, err = eectl("backup", f"http://127.0.0.1:{server.server_port}", out)
+        assert code == 3 and not text and "other than a registry's tables" in err and not out.exists(), err
 
 
 def test_show_for_people(world):

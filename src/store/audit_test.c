@@ -348,8 +348,40 @@ a_rolled_back_row_leaves_no_gap(void **state)
 	assert_int_equal(store_audit_head(st).seq, 1);
 	write_now(st, both, 1);
 	store_close(st);
+	sql("DROP TRIGGER no");
 	assert_true(verify_at(path, &chain, &e));
 	assert_int_equal(chain.seq, 2);
+}
+
+static void
+what_is_beside_the_tables_is_refused(void **state)
+{
+	static const char *const bend[] = {
+	    "DROP TABLE audit; CREATE VIEW audit AS SELECT 1 AS seq",
+	    "CREATE VIEW more AS SELECT 1",
+	    "CREATE TRIGGER more AFTER INSERT ON pin BEGIN SELECT 1; END",
+	    "CREATE VIRTUAL TABLE more USING rtree(id, low, high)",
+	    "DROP TABLE pin",
+	};
+	struct audit_chain chain;
+
+	for (size_t i = 0; i < sizeof bend / sizeof bend[0]; i++) {
+		struct err e = {0};
+
+		make_trail(3);
+		sql(bend[i]);
+		assert_false(verify_at(path, &chain, &e));
+		assert_int_equal(e.code, ERR_USAGE);
+		if (!strstr(e.detail, "holds other than a registry's tables"))
+			fail_msg("%s: %s", bend[i], e.detail);
+	}
+	/* What somebody added to look things up is in nobody's way. */
+	struct err e = {0};
+
+	make_trail(3);
+	sql("CREATE INDEX by_agent ON audit (agent_id); CREATE TABLE notes (a UNIQUE); ANALYZE");
+	if (!verify_at(path, &chain, &e))
+		fail_msg("%s", e.detail);
 }
 
 /* --- copies --- */
@@ -554,6 +586,7 @@ main(void)
 	    T(schema_1_is_carried_over),
 	    T(a_migration_that_fails_leaves_the_file),
 	    T(a_rolled_back_row_leaves_no_gap),
+	    T(what_is_beside_the_tables_is_refused),
 	    T(a_copy_is_whole_while_changes_go_on),
 	    T(a_copy_that_fails_says_so_and_leaves_nothing),
 	    T(a_copy_replaces_copies_alone),
