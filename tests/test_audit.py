@@ -196,6 +196,24 @@ def test_pages(world):
         assert status == 400 and json.loads(body)["reason"] == "bad_request", bad
 
 
+def test_pages_of_apps(world):
+    control = world.control()
+    hands = [HandAgent(world, control, app=app) for app in ("one", "two")]
+    for hand in hands:
+        hand.admitted()
+
+    def apps(query):
+        status, _, body = ask("GET", f"{control.url}/v1/apps{query}")
+        return status, json.loads(body)
+
+    assert apps("?limit=1")[1]["next"] == "one" and [a["app_name"] for a in apps("?limit=1000&after=one")[1]["apps"]] == ["two"]
+    assert [a["app_name"] for a in apps("?after=on")[1]["apps"]] == ["one", "two"] and apps("?after=" + "z" * 63)[1]["apps"] == []
+    for bad in ("limit=0", "limit=1001", "limit=x", "limit=", "limit=-1", "limit=99999999", "limit=" + "9" * 40, "limit=1%zz", "limit=1%00",
+                "after=" + "a" * 70, "after=", "after=..", "after=a%zz", "after=a%00"):
+        status, said = apps("?" + bad)
+        assert status == 400 and said["reason"] == "bad_request" and bad.split("=")[0] in said["detail"], (bad, said)
+
+
 # -- events --
 
 class Stream:
