@@ -2,6 +2,7 @@
 import contextlib
 import hashlib
 import http.client
+import http.server
 import json
 import os
 import pathlib
@@ -195,6 +196,24 @@ def test_pages(world):
         assert status == 400 and json.loads(body)["reason"] == "bad_request", bad
 
 
+def test_pages_of_apps(world):
+    control = world.control()
+    hands = [HandAgent(world, control, app=app) for app in ("one", "two")]
+    for hand in hands:
+        hand.admitted()
+
+    def apps(query):
+        status, _, body = ask("GET", f"{control.url}/v1/apps{query}")
+        return status, json.loads(body)
+
+    assert apps("?limit=1")[1]["next"] == "one" and [a["app_name"] for a in apps("?limit=1000&after=one")[1]["apps"]] == ["two"]
+    assert [a["app_name"] for a in apps("?after=on")[1]["apps"]] == ["one", "two"] and apps("?after=" + "z" * 63)[1]["apps"] == []
+    for bad in ("limit=0", "limit=1001", "limit=x", "limit=", "limit=-1", "limit=99999999", "limit=" + "9" * 40, "limit=1%zz", "limit=1%00",
+                "after=" + "a" * 70, "after=", "after=..", "after=a%zz", "after=a%00"):
+        status, said = apps("?" + bad)
+        assert status == 400 and said["reason"] == "bad_request" and bad.split("=")[0] in said["detail"], (bad, said)
+
+
 # -- events --
 
 class Stream:
@@ -340,7 +359,7 @@ def test_a_backup_while_agents_register(world):
         heads.append(head)
     stop.set()
     t.join()
-    assert not [f for f in os.listdir(world.dir) if ".backup" in f or ".part" in f]
+    assert not [f for f in os.listdir(world.dir) if "being-made" in f or ".part" in f]
     assert eectl("backup", control.url, out, env={"EE_ADMIN_TOKEN": "t0ken"})[0] == 4  # it is there already
     # Each earlier head stands in the later copies and in the registry itself; no later one in an earlier copy.
     control.stop()
@@ -356,12 +375,34 @@ def test_where_there_is_no_control_plane(world):
     out = pathlib.Path(world.dir) / "x.db"
     assert eectl("backup", f"http://127.0.0.1:{harness.free_port()}", out)[0] == 2 and not out.exists()
     assert eectl("backup", world.sim_url, out)[0] == 2 and not out.exists()
-    assert eectl("backup", "file:///etc/passwd", out)[0] == 2 and not out.exists()
+    assert eectl("backup", "file:///etc/passwd", out)[0] == 1 and not out.exists()
     assert eectl("backup", world.sim_url)[0] == 1
     assert eectl("audit", "verify")[0] == 1
     assert eectl("audit", "verify", "x", "--head", "nonsense")[0] == 1
     assert eectl("audit", "show", "x", "--since", "yesterday")[0] == 1
     assert eectl("audit", "--help")[0] == eectl("backup", "--help")[0] == 0
+
+
+def test_a_backup_leaves_files_of_other_people(world):
+    control = world.control()
+    path = control.env["EE_DB_PATH"]
+    theirs = [pathlib.Path(path + tail) for tail in (".backup", ".backup-journal")]
+    for f in theirs:
+        f.write_text("an operator's\n")
+    copy_db(control, world, "first.db")
+    # In the very place where the copy is made: refused by name, and left.
+    place = pathlib.Path(path + ".copy-being-made")
+    for f in (place, pathlib.Path(f"{place}-journal")):
+        f.write_text("an operator's\n")
+        status, _, body = ask("POST", control.url + "/v1/backup")
+        assert status == 503 and json.loads(body)["reason"] == "store_failed" and "no copy that was cut short" in body.decode()
+        assert f.read_text() == "an operator's\n"
+        f.unlink()
+    assert all(f.read_text() == "an operator's\n" for f in theirs)
+    # One of ours that a crash left is in nobody's way.
+    place.write_bytes((pathlib.Path(world.dir) / "first.db").read_bytes())
+    copy_db(control, world, "second.db")
+    assert not place.exists()
 
 
 # -- tampering --
@@ -412,6 +453,41 @@ def test_what_was_changed_is_found(world):
     harness.Daemon.start(broken)
     assert broken.proc.wait(20) > 0 and "is not as it was written" in broken.log()
     broken.proc = None
+
+
+ENDLESS = ("CREATE VIEW audit AS WITH RECURSIVE r(seq) AS (SELECT 1 UNION ALL SELECT seq + 1 FROM r)"
+           " SELECT seq, 0 AS at, '' AS event, '' AS app_name FROM r WHERE seq < 0;")
+
+
+def test_a_view_is_no_trail(world):
+    control = world.control()
+    control.stop()
+    whole = pathlib.Path(control.env["EE_DB_PATH"]).read_bytes()
+    bent = pathlib.Path(world.dir) / "bent.db"
+    for sql in ("DROP TABLE audit;" + ENDLESS, "DROP TABLE pin; CREATE VIEW pin AS SELECT 1;", "DROP TABLE app;", "CREATE VIEW more AS SELECT 1;",
+                "CREATE TRIGGER more BEFORE INSERT ON app BEGIN SELECT 1; END;", "ALTER TABLE audit RENAME TO audit_2;" + ENDLESS):
+        bent.write_bytes(whole)
+        db = sqlite3.connect(bent)
+        db.executescript(sql)
+        db.close()
+        for verb in ("verify", "show"):
+            code, out, err = eectl("audit", verb, bent)
+            assert code == 4 and not out and "other than a registry's tables" in err, (sql, err)
+
+    class Liar(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(bent.read_bytes())
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Liar) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        out = pathlib.Path(world.dir) / "fetched.db"
+        code, text, err = eectl("backup", f"http://127.0.0.1:{server.server_port}", out)
+        assert code == 3 and not text and "other than a registry's tables" in err and not out.exists(), err
 
 
 def test_show_for_people(world):
@@ -490,7 +566,7 @@ def test_a_full_disk_is_named_and_survived(world, small_disk):
     # A copy needs room: it is refused by name, and nothing of it stays.
     status, _, body = ask("POST", control.url + "/v1/backup")
     assert status == 503 and json.loads(body)["reason"] == "store_failed" and "full" in body.decode()
-    assert sorted(os.listdir(small_disk))[0] == "ballast" and not [f for f in os.listdir(small_disk) if "backup" in f]
+    assert sorted(os.listdir(small_disk))[0] == "ballast" and not [f for f in os.listdir(small_disk) if "being-made" in f]
     # Admissions are refused by name, and none of them is half there.
     refused = []
     for n in range(200):

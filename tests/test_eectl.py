@@ -1,5 +1,6 @@
 """eectl's own promises, on minted quotes: expectations, policies, reports, exit codes."""
 import json
+import socket
 import subprocess
 
 import pytest
@@ -206,3 +207,45 @@ def test_collateral_that_is_too_big_is_malformed(tmp_path):
     p = subprocess.run([EECTL, "verify", "--quote", MINTED / "ok-tdx4" / "quote.bin", "--collateral", big],
                        capture_output=True, text=True, timeout=60)
     assert p.returncode == 2 and "collateral_malformed" in p.stdout + p.stderr
+
+
+# -- backup --
+
+def backup(url, out, **env):
+    done = subprocess.run([EECTL, "backup", url, out], env={**ENV, **env}, capture_output=True, text=True, timeout=60)
+    assert not done.stdout and not out.exists() and not out.with_name(out.name + ".part").exists()
+    return done.returncode, done.stderr
+
+
+def test_a_token_goes_to_an_origin_that_was_spelled_out(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.2)
+        at = f"127.0.0.1:{listener.getsockname()[1]}"
+        for url in (at, f"{at}/", f"//{at}", f"ftp://{at}", f"ws://{at}", f"http:{at}", f"http://{at}?x", f"http://{at}/?x", f"http://{at}#x",
+                    f"http://{at}/v1", f"http://{at}/v1/backup", f"http://u:p@{at}", f"http://{at} ", f"http://{at}\\x", "http://", "http://:1",
+                    f"http://{at}/" + "x" * 3000, "https://" + "h" * 3000, ""):
+            code, said = backup(url, tmp_path / "o.db", EE_ADMIN_TOKEN="t0ken")
+            assert code == 1 and said.startswith("eectl backup: URL ") and said.count("\n") == 1, (url, said)
+        with pytest.raises(TimeoutError):
+            listener.accept()
+    for url in (f"http://{at}", f"http://{at}/", f"HTTP://{at}"):  # nobody listens any more
+        code, said = backup(url, tmp_path / "o.db")
+        assert code == 2 and f"http://{at}/v1/backup: " in said, (url, said)
+
+
+@pytest.mark.parametrize("text,complaint", [("", "is empty"), ("\n", "is empty"), ("\r\nt0ken\n", "is empty"),
+                                            ("t" * 1025, "is longer than 1024 bytes"), ("t" * 1025 + "\n", "is longer than 1024 bytes"),
+                                            ("t" * 5000, "is longer than 1024 bytes"), ("t" * 1024, None), ("t" * 1024 + "\r\n", None)], ids=range(8))
+def test_a_token_is_whole_or_refused(tmp_path, text, complaint):
+    token = tmp_path / "token"
+    token.write_bytes(text.encode())
+    code, said = backup("http://127.0.0.1:1", tmp_path / "o.db", EE_ADMIN_TOKEN_FILE=str(token))
+    assert (code, said) == (1, f"eectl backup: {token}: {complaint}\n") if complaint else code == 2, said
+    if "\n" not in text and text:
+        code, said = backup("http://127.0.0.1:1", tmp_path / "o.db", EE_ADMIN_TOKEN=text)
+        assert (code, said) == (1, f"eectl backup: EE_ADMIN_TOKEN: {complaint}\n") if complaint else code == 2, said
+
+
+def test_a_token_file_that_cannot_be_read(tmp_path):
+    for path, why in ((tmp_path / "none", "No such file or directory"), (tmp_path, "Is a directory")):
+        assert backup("http://127.0.0.1:1", tmp_path / "o.db", EE_ADMIN_TOKEN_FILE=str(path)) == (1, f"eectl backup: {path}: {why}\n")

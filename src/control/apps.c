@@ -30,40 +30,41 @@ list_one(void *ctx, const struct resolve *app)
 	return true;
 }
 
-static bool
-read_limit(struct http_req *r, size_t *limit)
+/* A member that is there must be one that is taken. */
+static MUST_CHECK bool
+read_page(struct http_req *r, size_t *limit, char after[static ATTEST_APP_MAX + 1], struct err *e)
 {
-	char text[8];
-	size_t v = 0;
+	char text[24];
+	uint64_t n = LIST_DEFAULT;
 
-	*limit = LIST_DEFAULT;
-	if (!api_query(r, "limit", text, sizeof text))
-		return true;
-	for (const char *c = text; *c; c++) {
-		if (*c < '0' || *c > '9')
-			return false;
-		v = v * 10 + (size_t)(*c - '0');
+	if (api_query_has(r, "limit")
+	    && (!api_query(r, "limit", text, sizeof text) || !audit_read_number(span_str(text), &n)
+		|| n < 1 || n > LIST_MAX)) {
+		(void)err_show(e, "limit is a number from 1 to %d", LIST_MAX);
+		return err_set(e, ERR_MALFORMED, REASON_BAD_REQUEST, "limit");
 	}
-	*limit = v;
-	return v >= 1 && v <= LIST_MAX;
+	*limit = (size_t)n;
+	after[0] = '\0';
+	if (!api_query_has(r, "after")
+	    || (api_query(r, "after", after, ATTEST_APP_MAX + 1)
+		&& msg_app_name_ok(span_str(after))))
+		return true;
+	(void)err_show(e, "after is an app's name");
+	return err_set(e, ERR_MALFORMED, REASON_BAD_REQUEST, "after");
 }
 
 void
 apps_list(struct control *c, struct http_req *r)
 {
-	struct listing l = {.limit = LIST_DEFAULT};
-	char after[ATTEST_APP_MAX + 1] = "";
+	struct listing l = {0};
+	char after[ATTEST_APP_MAX + 1];
 	struct err e = {0};
 	struct buf b;
 
-	if (!read_limit(r, &l.limit)) {
-		(void)err_show(&e, "limit is a number from 1 to %d", LIST_MAX);
-		(void)err_set(&e, ERR_MALFORMED, REASON_BAD_REQUEST, "limit");
+	if (!read_page(r, &l.limit, after, &e)) {
 		api_refuse(r, &e, NULL, NULL);
 		return;
 	}
-	if (!api_query(r, "after", after, sizeof after))
-		after[0] = '\0';
 	buf_init(&b, LIST_BYTES);
 	l.w = jw_of(&b);
 	jw_object(&l.w, NULL);

@@ -160,7 +160,8 @@ copied(void *ctx, const struct err *why)
 		refuse(b, why);
 	else if (b->r && !open_copy(b, &e))
 		refuse(b, &e);
-	unlink(b->path);
+	if (!why) /* else the store left nothing, and what is there is not ours */
+		unlink(b->path);
 	if (b->r)
 		answer(b);
 	let_go(b);
@@ -169,7 +170,9 @@ copied(void *ctx, const struct err *why)
 static struct backup *
 backup_new(struct control *c, struct http_req *r)
 {
-	size_t n = strlen(c->set->db_path) + sizeof ".backup";
+	/* A name that nobody gives to a file of theirs. */
+	static const char tail[] = ".copy-being-made";
+	size_t n = strlen(c->set->db_path) + sizeof tail;
 	struct backup *b = malloc(sizeof *b + n);
 
 	if (!b)
@@ -178,7 +181,7 @@ backup_new(struct control *c, struct http_req *r)
 	b->c = c;
 	b->r = r;
 	b->fd = -1;
-	(void)snprintf(b->path, n, "%s.backup", c->set->db_path);
+	(void)snprintf(b->path, n, "%s%s", c->set->db_path, tail);
 	return b;
 }
 

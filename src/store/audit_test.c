@@ -348,8 +348,40 @@ a_rolled_back_row_leaves_no_gap(void **state)
 	assert_int_equal(store_audit_head(st).seq, 1);
 	write_now(st, both, 1);
 	store_close(st);
+	sql("DROP TRIGGER no");
 	assert_true(verify_at(path, &chain, &e));
 	assert_int_equal(chain.seq, 2);
+}
+
+static void
+what_is_beside_the_tables_is_refused(void **state)
+{
+	static const char *const bend[] = {
+	    "DROP TABLE audit; CREATE VIEW audit AS SELECT 1 AS seq",
+	    "CREATE VIEW more AS SELECT 1",
+	    "CREATE TRIGGER more AFTER INSERT ON pin BEGIN SELECT 1; END",
+	    "CREATE VIRTUAL TABLE more USING rtree(id, low, high)",
+	    "DROP TABLE pin",
+	};
+	struct audit_chain chain;
+
+	for (size_t i = 0; i < sizeof bend / sizeof bend[0]; i++) {
+		struct err e = {0};
+
+		make_trail(3);
+		sql(bend[i]);
+		assert_false(verify_at(path, &chain, &e));
+		assert_int_equal(e.code, ERR_USAGE);
+		if (!strstr(e.detail, "holds other than a registry's tables"))
+			fail_msg("%s: %s", bend[i], e.detail);
+	}
+	/* What somebody added to look things up is in nobody's way. */
+	struct err e = {0};
+
+	make_trail(3);
+	sql("CREATE INDEX by_agent ON audit (agent_id); CREATE TABLE notes (a UNIQUE); ANALYZE");
+	if (!verify_at(path, &chain, &e))
+		fail_msg("%s", e.detail);
 }
 
 /* --- copies --- */
@@ -460,6 +492,67 @@ a_copy_that_fails_says_so_and_leaves_nothing(void **state)
 	store_close(st);
 }
 
+static bool
+copy_fails_with(struct store *st, const char *to, const char *why)
+{
+	struct copied c = {0};
+	struct err e = {0};
+
+	assert_true(store_copy(st, to, on_copied, &c, &e));
+	turn_until(st, &c.came);
+	if (c.err.code != ERR_NONE && why && !strstr(c.err.detail, why))
+		fail_msg("%s", c.err.detail);
+	return c.err.code != ERR_NONE;
+}
+
+static void
+put_file(const char *where, const char *bytes, size_t n)
+{
+	int fd = open(where, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_int_equal(write(fd, bytes, n), (ssize_t)n);
+	close(fd);
+}
+
+static void
+a_copy_replaces_copies_alone(void **state)
+{
+	static const char foreign[] = "SQLite format 3\0 and 72 bytes of what is not a registry of "
+				      "this program, but somebody's";
+	char copy[160], journal[200], target[160];
+	struct stat s;
+	struct store *st;
+
+	make_trail(1);
+	snprintf(copy, sizeof copy, "%s/copy.db", folder);
+	snprintf(journal, sizeof journal, "%s-journal", copy);
+	snprintf(target, sizeof target, "%s/target.db", folder);
+	st = open_or_fail(open_sqlite);
+	for (size_t n = 1; n <= sizeof foreign; n += 20) {
+		put_file(copy, foreign, n);
+		assert_true(copy_fails_with(st, copy, "copy.db is no copy that was cut short"));
+		assert_int_equal(stat(copy, &s), 0);
+		assert_int_equal(s.st_size, n);
+	}
+	unlink(copy);
+	put_file(journal, foreign, 9);
+	assert_true(copy_fails_with(st, copy, "copy.db-journal is no copy that was cut short"));
+	assert_int_equal(stat(journal, &s), 0);
+	assert_int_not_equal(access(copy, F_OK), 0);
+	unlink(journal);
+	assert_false(copy_fails_with(st, target, NULL));
+	assert_int_equal(symlink(target, copy), 0);
+	assert_true(copy_fails_with(st, copy, "is no copy that was cut short"));
+	unlink(copy);
+	/* Ours, at its begin and later on. */
+	put_file(copy, foreign, 0);
+	put_file(journal, foreign, 9);
+	assert_false(copy_fails_with(st, copy, NULL));
+	assert_false(copy_fails_with(st, copy, NULL));
+	assert_int_not_equal(access(journal, F_OK), 0);
+	store_close(st);
+}
+
 static void
 a_file_in_use_is_not_read(void **state)
 {
@@ -493,8 +586,10 @@ main(void)
 	    T(schema_1_is_carried_over),
 	    T(a_migration_that_fails_leaves_the_file),
 	    T(a_rolled_back_row_leaves_no_gap),
+	    T(what_is_beside_the_tables_is_refused),
 	    T(a_copy_is_whole_while_changes_go_on),
 	    T(a_copy_that_fails_says_so_and_leaves_nothing),
+	    T(a_copy_replaces_copies_alone),
 	    T(a_file_in_use_is_not_read),
 	};
 

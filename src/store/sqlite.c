@@ -21,12 +21,16 @@ struct job {
 	store_rows_fn *rows_done;
 	void *ctx;
 	struct err err;
-	struct audit_query query;
 	struct audit_row *rows; /* what was read */
 	size_t row_n;
-	char path[1024]; /* of a copy */
-	size_t n;
-	struct store_change change[];
+	size_t n; /* changes */
+	/* Behind it stands what was asked: its changes, its query, its path. */
+	union {
+		const struct store_change *change;
+		const struct audit_query *query;
+		const char *path;
+		void *bytes;
+	} asked;
 };
 
 struct jobs {
@@ -92,7 +96,7 @@ write_all(struct sqlite_store *s, const struct job *all, struct err *e)
 
 	for (const struct job *j = all; ok && j; j = j->next)
 		for (size_t i = 0; ok && i < j->n; i++)
-			ok = sqlite_db_apply(&s->db, &j->change[i], e);
+			ok = sqlite_db_apply(&s->db, &j->asked.change[i], e);
 	ok = ok && sqlite_db_commit(&s->db, e);
 	if (!ok)
 		sqlite_db_rollback(&s->db);
@@ -111,10 +115,10 @@ take_row(void *ctx, const struct audit_row *row, struct err *e)
 static void
 read_rows(struct sqlite_store *s, struct job *j)
 {
-	j->rows = malloc(j->query.limit * sizeof *j->rows);
+	j->rows = malloc(j->asked.query->limit * sizeof *j->rows);
 	if (!j->rows)
 		(void)err_set(&j->err, ERR_NOMEM, REASON_NO_MEMORY, "rows");
-	else if (!sqlite_db_each_audit(&s->db, &j->query, take_row, j, &j->err))
+	else if (!sqlite_db_each_audit(&s->db, j->asked.query, take_row, j, &j->err))
 		j->row_n = 0;
 }
 
@@ -143,7 +147,7 @@ end_copy(struct sqlite_store *s)
 static void
 begin_copy(struct sqlite_store *s, struct job *j)
 {
-	if (sqlite_copy_begin(&s->copy, &s->db, j->path, &j->err))
+	if (sqlite_copy_begin(&s->copy, &s->db, j->asked.path, &j->err))
 		s->copying = j;
 	else
 		finish(s, j);
@@ -237,19 +241,24 @@ sqlite_load(struct store *st, const struct store_loader *to, struct err *e)
 	return ok;
 }
 
+_Static_assert(_Alignof(struct job) >= _Alignof(struct store_change)
+		   && _Alignof(struct job) >= _Alignof(struct audit_query),
+    "what stands behind a job");
+
 static struct job *
-job_new(enum job_kind kind, size_t n, void *ctx, struct err *e)
+job_new(enum job_kind kind, const void *asked, size_t size, void *ctx, struct err *e)
 {
-	struct job *j = n <= QUEUE_MAX ? malloc(sizeof *j + n * sizeof *j->change) : NULL;
+	struct job *j = malloc(sizeof *j + size);
 
 	if (!j) {
-		(void)err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "%zu changes", n);
+		(void)err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "%zu bytes", size);
 		return NULL;
 	}
 	memset(j, 0, sizeof *j);
 	j->kind = kind;
 	j->ctx = ctx;
-	j->n = n;
+	j->asked.bytes = j + 1;
+	memcpy(j->asked.bytes, asked, size);
 	return j;
 }
 
@@ -281,12 +290,15 @@ static bool
 sqlite_submit(struct store *st, const struct store_change *c, size_t n, store_done_fn *done,
     void *ctx, struct err *e)
 {
-	struct job *j = job_new(JOB_WRITE, n, ctx, e);
+	struct job *j;
 
+	if (n > QUEUE_MAX)
+		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "%zu changes", n);
+	j = job_new(JOB_WRITE, c, n * sizeof *c, ctx, e);
 	if (!j)
 		return false;
 	j->done = done;
-	memcpy(j->change, c, n * sizeof *c);
+	j->n = n;
 	return queue((struct sqlite_store *)st, j, e);
 }
 
@@ -294,27 +306,23 @@ static bool
 sqlite_read_audit(
     struct store *st, const struct audit_query *q, store_rows_fn *done, void *ctx, struct err *e)
 {
-	struct job *j = job_new(JOB_READ, 0, ctx, e);
+	struct job *j = job_new(JOB_READ, q, sizeof *q, ctx, e);
 
 	if (!j)
 		return false;
 	j->rows_done = done;
-	j->query = *q;
 	return queue((struct sqlite_store *)st, j, e);
 }
 
 static bool
 sqlite_copy_to(struct store *st, const char *path, store_done_fn *done, void *ctx, struct err *e)
 {
-	struct job *j = job_new(JOB_COPY, 0, ctx, e);
+	struct job *j = job_new(JOB_COPY, path, strlen(path) + 1, ctx, e);
 
 	if (!j)
 		return false;
 	j->done = done;
-	if (span_cstr(span_str(path), j->path, sizeof j->path))
-		return queue((struct sqlite_store *)st, j, e);
-	free(j);
-	return err_set(e, ERR_USAGE, REASON_STORE_FAILED, "the copy's path is too long");
+	return queue((struct sqlite_store *)st, j, e);
 }
 
 static struct audit_chain

@@ -4,7 +4,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/rd.h"
 
 /* A mebibyte at a time: some milliseconds, in which no change is written. */
 #define PAGES 256
@@ -24,39 +27,96 @@ let_go(struct sqlite_copy *c)
 	c->db = NULL;
 }
 
-/* With what a copy that was cut short by a crash has beside it: SQLite would play that back. */
-static void
-remove_file(const char *path)
-{
-	char side[1040];
+/* --- the place --- */
 
-	unlink(path);
-	snprintf(side, sizeof side, "%s-journal", path);
-	unlink(side);
+/* What SQLite would play back. */
+#define JOURNAL_MAX (sizeof((struct sqlite_copy *)0)->path + 16)
+static const char *
+journal_of(const struct sqlite_copy *c, char name[static JOURNAL_MAX])
+{
+	(void)snprintf(name, JOURNAL_MAX, "%s-journal", c->path);
+	return name;
 }
+
+/* The journal first: without its file nobody knows it for ours. */
+static void
+remove_file(const struct sqlite_copy *c)
+{
+	char journal[JOURNAL_MAX];
+
+	unlink(journal_of(c, journal));
+	unlink(c->path);
+}
+
+/* Say whether a file is a copy that was cut short: empty yet, or with our mark in its header
+ * (sqlite.org/fileformat2.html section 1.3), the first thing that a copy gets. */
+static bool
+is_ours(const char *path)
+{
+	static const char magic[] = "SQLite format 3";
+	uint8_t head[72] = {0};
+	struct rd r = rd_of(span_of(head, sizeof head));
+	struct stat st;
+	ssize_t n = -1;
+	int fd = -1;
+
+	if (lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd >= 0) {
+		n = pread(fd, head, sizeof head, 0);
+		close(fd);
+	}
+	rd_skip(&r, 68);
+	return n == 0
+	       || (n == (ssize_t)sizeof head && memcmp(head, magic, sizeof magic) == 0
+		   && rd_u32be(&r) == APPLICATION_ID);
+}
+
+/* Remove a copy that was cut short; whatever else is there is somebody's. */
+static MUST_CHECK bool
+clear_place(const struct sqlite_copy *c, struct err *e)
+{
+	char journal[JOURNAL_MAX];
+	struct stat st;
+	bool there = lstat(c->path, &st) == 0;
+
+	if (there ? !is_ours(c->path) : lstat(journal_of(c, journal), &st) == 0)
+		return err_set(e, ERR_USAGE, REASON_STORE_FAILED,
+		    "%.100s%s is no copy that was cut short: move it away", c->path,
+		    there ? "" : "-journal");
+	if (there)
+		remove_file(c);
+	return true;
+}
+
+/* --- the copy --- */
 
 void
 sqlite_copy_cancel(struct sqlite_copy *c)
 {
 	let_go(c);
-	remove_file(c->path);
+	remove_file(c);
 }
 
 bool
 sqlite_copy_begin(struct sqlite_copy *c, struct sqlite_db *from, const char *path, struct err *e)
 {
+	char mark[48];
 	int fd;
 
 	memset(c, 0, sizeof *c);
 	if (!span_cstr(span_str(path), c->path, sizeof c->path))
 		return err_set(e, ERR_USAGE, REASON_STORE_FAILED, "the copy's path is too long");
-	remove_file(path);
+	if (!clear_place(c, e))
+		return false;
 	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return failed(c, strerror(errno), e);
 	close(fd);
+	(void)snprintf(mark, sizeof mark, "PRAGMA application_id=%d", APPLICATION_ID);
 	if (sqlite3_open_v2(path, &c->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL)
-	    == SQLITE_OK)
+		== SQLITE_OK
+	    && sqlite3_exec(c->db, mark, NULL, NULL, NULL) == SQLITE_OK)
 		c->backup = sqlite3_backup_init(c->db, "main", from->db, "main");
 	if (c->backup)
 		return true;

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #define SCHEMA_VERSION 2
-#define APPLICATION_ID 0x45454350 /* "EECP": file(1) and we know it by that */
 
 static const char schema[] =
     "CREATE TABLE app (name TEXT PRIMARY KEY, repo TEXT NOT NULL, repo_id INTEGER NOT NULL,"
@@ -272,6 +271,29 @@ has_log(const struct sqlite_db *d)
 	return access(wal, F_OK) == 0;
 }
 
+/* A file may come from anybody: a view in a table's place computes what it likes for as long as it
+ * likes. What SQLite makes of a row is in its text, not in its type, so the text is judged: these
+ * are the beginnings that SQLite writes. */
+static MUST_CHECK bool
+check_tables(struct sqlite_db *d, struct err *e)
+{
+	static const char ours[] =
+	    "SELECT count(*) FROM sqlite_schema WHERE type = 'table'"
+	    " AND name IN ('app', 'audit', 'pin') AND sql GLOB 'CREATE TABLE *'";
+	static const char others[] =
+	    "SELECT count(*) FROM sqlite_schema WHERE sql IS NOT NULL"
+	    " AND NOT (sql GLOB 'CREATE TABLE *' OR sql GLOB 'CREATE INDEX *'"
+	    " OR sql GLOB 'CREATE UNIQUE INDEX *' OR sql GLOB 'CREATE TRIGGER audit_no_update *'"
+	    " OR sql GLOB 'CREATE TRIGGER audit_no_delete *'"
+	    " OR sql GLOB 'CREATE TRIGGER audit_in_order *')";
+	int64_t tables = 0, more = 0;
+
+	if (!ask_int(d, ours, &tables, e) || !ask_int(d, others, &more, e))
+		return false;
+	return (tables == 3 && more == 0)
+	       || sqlite_refused(d, "holds other than a registry's tables", e);
+}
+
 bool
 sqlite_db_open_to_read(struct sqlite_db *d, const char *path, struct err *e)
 {
@@ -297,9 +319,11 @@ sqlite_db_open_to_read(struct sqlite_db *d, const char *path, struct err *e)
 		(void)sqlite_refused(d, "is open in ee-control: look at a backup", e);
 	else if (rc != SQLITE_OK)
 		(void)sqlite_failed(d, "cannot open", e);
-	else if (check_content(d, &version, e) && version == SCHEMA_VERSION)
+	else if (!check_tables(d, e) || !check_content(d, &version, e))
+		goto out;
+	else if (version == SCHEMA_VERSION)
 		return true;
-	else if (version && version < SCHEMA_VERSION)
+	else
 		(void)sqlite_refused(
 		    d, "is of schema 1: ee-control chains it at its next start", e);
 out:

@@ -22,7 +22,7 @@ struct sqlite_db {
 MUST_CHECK bool sqlite_db_open(struct sqlite_db *d, const char *path, struct err *e);
 
 /* Open for reading alone: a file that no ee-control holds, such as a copy. Its schema must be
- * this program's. */
+ * this program's, with no view and no trigger beside it. */
 MUST_CHECK bool sqlite_db_open_to_read(struct sqlite_db *d, const char *path, struct err *e);
 void sqlite_db_close(struct sqlite_db *d);
 
@@ -47,6 +47,8 @@ struct sqlite_copy {
 	char path[1024];
 };
 
+/* In a new file; one of that name is replaced where it is a copy that was cut short, and refused
+ * where it is anything else. */
 MUST_CHECK bool sqlite_copy_begin(
     struct sqlite_copy *c, struct sqlite_db *from, const char *path, struct err *e);
 

@@ -5,6 +5,8 @@
 
 #include "store/sqlite_db.h"
 
+#define APPLICATION_ID 0x45454350 /* "EECP": file(1) and we know a file by that */
+
 /* SQLite said no; its word is in the detail. False. */
 bool sqlite_failed(const struct sqlite_db *d, const char *what, struct err *e);
 
