@@ -58,7 +58,7 @@ http_field_parse(struct span line, struct http_field *out)
 
 /* Take the next element off a comma-separated list. */
 static bool
-list_next(struct span *list, struct span *item)
+take_element(struct span *list, struct span *item)
 {
 	const uint8_t *comma;
 
@@ -75,7 +75,7 @@ http_list_has(struct span list, const char *token)
 {
 	struct span item;
 
-	while (list_next(&list, &item))
+	while (take_element(&list, &item))
 		if (span_iis(item, token))
 			return true;
 	return false;
@@ -260,7 +260,7 @@ headers_is_hop(struct span name, const struct http_field *f, size_t n)
 
 		if (!span_iis(f[i].name, "connection"))
 			continue;
-		while (list_next(&list, &item))
+		while (take_element(&list, &item))
 			if (span_ieq(item, name))
 				return true;
 	}
