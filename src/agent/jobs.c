@@ -199,10 +199,9 @@ job_fail(struct job *j, enum err_code c, enum reason r, const char *what)
 static bool
 is_too_long(const struct fields *f)
 {
-	char text[32];
+	uint64_t n;
 
-	return span_cstr(fields_get(f, "Content-Length"), text, sizeof text)
-	       && strtoull(text, NULL, 10) > LIMIT_V1_BODY;
+	return http_length_parse(fields_get(f, "Content-Length"), &n) && n > LIMIT_V1_BODY;
 }
 
 static void

@@ -81,6 +81,22 @@ http_list_has(struct span list, const char *token)
 	return false;
 }
 
+bool
+http_length_parse(struct span value, uint64_t *out)
+{
+	uint64_t n = 0;
+
+	if (!value.n || value.n > 18)
+		return false;
+	for (size_t i = 0; i < value.n; i++) {
+		if (value.p[i] < '0' || value.p[i] > '9')
+			return false;
+		n = n * 10 + (uint64_t)(value.p[i] - '0');
+	}
+	*out = n;
+	return true;
+}
+
 const struct http_field *
 http_field_find(const struct http_field *f, size_t n, const char *name)
 {
