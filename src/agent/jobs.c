@@ -187,9 +187,11 @@ job_finish(struct job *j, const struct err *why)
 static void
 job_fail(struct job *j, enum err_code c, enum reason r, const char *what)
 {
+	struct exchange_request rq = {.request_id = j->rq.request_id, .fields = &j->rq.fields};
 	struct err e = {0};
 
 	err_set(&e, c, r, "%s", what);
+	backend_note_failure(j->jobs->o.backend, &rq, &e);
 	exchange_reset(j->x);
 	job_finish(j, &e);
 }
