@@ -87,7 +87,8 @@ make_backend(struct agent *a, struct err *e)
 	struct backend_opts b = {.address = &a->c->backend,
 	    .host = s->backend_host,
 	    .timeout_ms = (uint64_t)s->backend_timeout_sec * 1000,
-	    .shares = a->c->n_controls};
+	    .shares = a->c->n_controls,
+	    .log = &a->env->log};
 	struct health_opts h = {.address = &a->c->backend,
 	    .host = s->backend_host,
 	    .path = s->health_path,

@@ -167,6 +167,13 @@ test_bad_answers(void **state)
 	world_run(&w);
 	assert_int_equal(w.responses, 4);
 	assert_null(w.endless);
+	/* What was wrong is said here and nowhere else: the tunnel carries the word only. */
+	assert_non_null(
+	    strstr(w.log, "event=request_failed reason=body_too_big detail=\"the answer is "
+			  "too large for version 1\" request_id=r\n"));
+	assert_non_null(strstr(w.log, "event=request_failed reason=peer_lost detail="));
+	assert_non_null(strstr(w.log, "event=request_failed reason=proxy_timeout "
+				      "detail=\"no first byte\" request_id=r\n"));
 }
 
 /* Nobody listens: health says so at once, and a request is told. */

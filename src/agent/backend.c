@@ -25,6 +25,62 @@ backend_fini(struct backend *b)
 	b->pool = NULL;
 }
 
+/* -- what went wrong, in the log -- */
+
+/* An app that fails every request is told of a few times a second, with the count of the rest. */
+static bool
+may_log(struct backend *b)
+{
+	uint64_t now = net_loop_now_ms(b->loop);
+	struct log_line line;
+
+	if (now - b->lines_ms >= 1000) {
+		if (b->left_out) {
+			log_begin(&line, "lines_left_out");
+			log_int(&line, "count", b->left_out);
+			log_end(b->o.log, LOG_WARN, &line);
+		}
+		b->lines_ms = now;
+		b->lines = b->left_out = 0;
+	}
+	if (b->lines >= BACKEND_LINES_MAX) {
+		b->left_out++;
+		return false;
+	}
+	b->lines++;
+	return true;
+}
+
+static void
+on_failed(void *ctx, const char *request_id, const struct err *why)
+{
+	struct backend *b = ctx;
+
+	if (may_log(b))
+		log_failure(b->o.log, LOG_WARN, "request_failed", why, "request_id",
+		    request_id[0] ? request_id : NULL, NULL);
+}
+
+/* As the visitor's answer and the control plane's log call it; the tunnel's own id may be another. */
+static struct span
+id_of(const struct exchange_request *rq)
+{
+	struct span id = fields_get(rq->fields, "x-request-id");
+
+	return headers_request_id_ok(id) ? id : span_str(rq->request_id);
+}
+
+void
+backend_note_failure(struct backend *b, const struct exchange_request *rq, const struct err *why)
+{
+	char id[129];
+
+	(void)span_cstr(id_of(rq), id, sizeof id);
+	on_failed(b, id, why);
+}
+
+/* -- asking -- */
+
 /* The visitor's Host is kept, so that the backend sees the name that was asked for; a backend that
  * wants another has EE_BACKEND_HOST. */
 struct exchange *
@@ -39,7 +95,13 @@ backend_open(struct backend *b, const struct exchange_request *rq, uint64_t sile
 	    .n_fields = set || !fields_get(rq->fields, "Host").p ? 1 : 0,
 	    .first_byte_ms = b->o.timeout_ms,
 	    .idle_ms = silence_ms,
-	    .unreachable = REASON_BACKEND_UNREACHABLE};
+	    .unreachable = REASON_BACKEND_UNREACHABLE,
+	    .failed = on_failed,
+	    .failed_ctx = b,
+	    .request_id = id_of(rq)};
+	struct exchange *x = carrier_open(b->loop, &o, rq, events, ctx, e);
 
-	return carrier_open(b->loop, &o, rq, events, ctx, e);
+	if (!x)
+		backend_note_failure(b, rq, e);
+	return x;
 }

@@ -17,7 +17,7 @@ backend_address_parse(struct backend_address *a, const char *url, struct err *e)
 		(void)span_cstr(span_str("localhost"), a->authority, sizeof a->authority);
 		return true;
 	}
-	if (!url_parse(&u, s, e))
+	if (!url_parse_setting(&u, "EE_BACKEND_URL", s, e))
 		return false;
 	if (u.scheme != URL_HTTP)
 		return err_set(e, ERR_USAGE, REASON_BAD_SETTING,

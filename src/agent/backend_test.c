@@ -16,6 +16,9 @@ struct world {
 	int status;
 	bool silent; /* the server never answers */
 	struct err why;
+	struct log log;
+	size_t lines, counts; /* of the log: about a request; how many were left out */
+	char line[LOG_LINE_MAX + 1]; /* the last one */
 	/* What the server saw last. */
 	char host[64], forwarded[64], proto[16];
 };
@@ -44,17 +47,35 @@ on_guard(void *ctx)
 	fail_msg("it took too long");
 }
 
+static int64_t
+fake_wall_ms(void *ctx)
+{
+	return 0;
+}
+
+static void
+on_line(void *ctx, enum log_level level, struct span line)
+{
+	struct world *w = ctx;
+
+	keep(w->line, sizeof w->line, line);
+	w->lines += strstr(w->line, "event=request_failed ") != NULL;
+	w->counts += strstr(w->line, "event=lines_left_out ") != NULL;
+	assert_int_equal(level, LOG_WARN);
+}
+
 static void
 world_init(struct world *w, const char *host)
 {
 	static const struct http_server_ops ops = {.on_request = on_request};
 	struct http_server_opts o = {.listen = {.address = "127.0.0.1"}};
 	struct backend_opts b = {
-	    .address = &w->address, .host = host, .timeout_ms = 300, .shares = 1};
+	    .address = &w->address, .host = host, .timeout_ms = 300, .shares = 1, .log = &w->log};
 	struct err e = {0};
 	char url[64];
 
 	memset(w, 0, sizeof *w);
+	w->log = (struct log){LOG_INFO, fake_wall_ms, on_line, w};
 	w->loop = net_loop_new(&e);
 	assert_non_null(w->loop);
 	w->server = http_server_open(w->loop, &o, &ops, w, &e);
@@ -133,11 +154,11 @@ on_rest(void *ctx)
 	net_loop_stop(((struct world *)ctx)->loop);
 }
 
-/* Let connections go back to the pool. */
+/* Let connections go back to the pool, or time pass. */
 static void
-rest(struct world *w)
+rest(struct world *w, uint64_t ms)
 {
-	net_timer_start(w->loop, &w->rest, 5, on_rest, w);
+	net_timer_start(w->loop, &w->rest, ms, on_rest, w);
 	net_loop_run(w->loop);
 }
 
@@ -155,7 +176,7 @@ test_keeps_connections(void **state)
 		fields_add_str(&f, "X-Forwarded-Proto", "https");
 		ask(&w, &f);
 		fields_fini(&f);
-		rest(&w);
+		rest(&w, 5);
 		assert_int_equal(w.status, 200);
 		assert_int_equal(w.why.code, ERR_NONE);
 		assert_string_equal(w.host, "app.example");
@@ -217,11 +238,60 @@ test_absent_backend(void **state)
 	world_init(&w, NULL);
 	http_server_close(w.server);
 	w.server = NULL;
-	rest(&w);
+	rest(&w, 5);
 	fields_init(&f);
 	ask(&w, &f);
 	fields_fini(&f);
 	assert_int_equal(w.why.reason, REASON_BACKEND_UNREACHABLE);
+	world_fini(&w);
+}
+
+/* Each failure is told under the id that the visitor knows; of many a few, and how many more. */
+static void
+test_tells_of_failures(void **state)
+{
+	struct world w;
+	struct fields f;
+
+	world_init(&w, NULL);
+	http_server_close(w.server);
+	w.server = NULL;
+	rest(&w, 5);
+	fields_init(&f);
+	ask(&w, &f);
+	assert_non_null(strstr(w.line, "event=request_failed reason=backend_unreachable detail="));
+	assert_non_null(strstr(w.line, " request_id=r"));
+	fields_add_str(&f, "X-Request-Id", "the-visitors");
+	ask(&w, &f);
+	assert_non_null(strstr(w.line, " request_id=the-visitors"));
+	for (int i = 0; i < 40; i++)
+		ask(&w, &f);
+	assert_true(w.lines >= BACKEND_LINES_MAX && w.lines <= 2 * BACKEND_LINES_MAX);
+	w.lines = w.counts = 0;
+	rest(&w, 1010);
+	ask(&w, &f);
+	assert_int_equal(w.lines, 1);
+	assert_int_equal(w.counts, 1);
+	fields_fini(&f);
+	world_fini(&w);
+}
+
+/* A request that cannot be written is told, too. */
+static void
+test_tells_of_requests_that_cannot_be_sent(void **state)
+{
+	struct exchange_request rq = {
+	    .request_id = "r", .method = span_str("GET"), .target = span_str("not a target")};
+	struct world w;
+	struct fields f;
+	struct err e = {0};
+
+	world_init(&w, NULL);
+	fields_init(&f);
+	rq.fields = &f;
+	assert_null(backend_open(&w.backend, &rq, 1000, NULL, NULL, &e));
+	assert_non_null(strstr(w.line, "event=request_failed reason=bad_request "));
+	fields_fini(&f);
 	world_fini(&w);
 }
 
@@ -233,6 +303,8 @@ main(void)
 	    cmocka_unit_test(test_host),
 	    cmocka_unit_test(test_silent_backend),
 	    cmocka_unit_test(test_absent_backend),
+	    cmocka_unit_test(test_tells_of_failures),
+	    cmocka_unit_test(test_tells_of_requests_that_cannot_be_sent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,8 +46,9 @@ load_control(struct agent_config *c, struct span ws, struct err *e)
 		return err_set(e, ERR_USAGE, REASON_BAD_SETTING,
 		    "EE_CONTROL_WS: more than %d control planes", AGENT_CONTROLS_MAX);
 	if (!span_cstr(ws, to->ws, sizeof to->ws))
-		return err_set(e, ERR_USAGE, REASON_BAD_SETTING, "EE_CONTROL_WS: too long");
-	if (!url_parse(&to->url, span_str(to->ws), e))
+		return err_set(e, ERR_USAGE, REASON_BAD_SETTING, "EE_CONTROL_WS: %.*s: too long",
+		    (int)span_first(ws, 80).n, (const char *)ws.p);
+	if (!url_parse_setting(&to->url, "EE_CONTROL_WS", span_str(to->ws), e))
 		return false;
 	url_origin(&to->url, to->origin);
 	buf_init(&to->claims, 2 * LIMIT_CLAIMS);
@@ -132,7 +133,7 @@ load_provider(struct agent_config *c, struct err *e)
 		return err_set(e, ERR_USAGE, REASON_BAD_SETTING,
 		    "EE_QUOTE_PROVIDER: tsm or sim:http://host:port/sim/vm/NAME");
 	c->sim_url = c->s->quote_provider + 4;
-	if (!url_parse(&u, span_from(p, 4), e))
+	if (!url_parse_setting(&u, "EE_QUOTE_PROVIDER", span_from(p, 4), e))
 		return false;
 	if (u.scheme != URL_HTTP && u.scheme != URL_HTTPS)
 		return err_set(e, ERR_USAGE, REASON_BAD_SETTING,

@@ -108,6 +108,35 @@ test_loads(void **state)
 	world_fini(&w);
 }
 
+static void
+refuse_setting(const char *name, const char *value, const char *mention)
+{
+	struct world w;
+
+	world_init(&w);
+	set(&w, name, value);
+	refuse(&w, mention);
+	world_fini(&w);
+}
+
+/* What is wrong with a URL is said with the setting, and with which of its entries. */
+static void
+test_names_bad_urls(void **state)
+{
+	char url[300] = "wss://a.example,wss://", mention[160];
+
+	refuse_setting("EE_CONTROL_WS", "wss://a.example,wss://b:99999",
+	    "EE_CONTROL_WS: wss://b:99999: URL has no valid host");
+	refuse_setting("EE_BACKEND_URL", "http://b:99999",
+	    "EE_BACKEND_URL: http://b:99999: URL has no valid host");
+	refuse_setting("EE_QUOTE_PROVIDER", "sim:http://b:99999",
+	    "EE_QUOTE_PROVIDER: http://b:99999: URL has no valid host");
+	/* A long entry is cut. */
+	memset(url + strlen(url), 'x', 270);
+	snprintf(mention, sizeof mention, "EE_CONTROL_WS: %.80s: URL has no valid host", url + 16);
+	refuse_setting("EE_CONTROL_WS", url, mention);
+}
+
 /* Each control plane has claims that name it, and nothing else differs. */
 static void
 test_control_planes(void **state)
@@ -249,6 +278,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_loads),
+	    cmocka_unit_test(test_names_bad_urls),
 	    cmocka_unit_test(test_control_planes),
 	    cmocka_unit_test(test_control_planes_that_are_wrong),
 	    cmocka_unit_test(test_ca_is_claimed),

@@ -139,6 +139,7 @@ visit(struct world *w, const struct exchange_request *how, const char *path)
 	fields_init(&f);
 	fields_add_str(&f, "Host", "app.example");
 	fields_add_str(&f, "X-Forwarded-For", "192.0.2.7");
+	fields_add_str(&f, "X-Request-Id", "r-2");
 	rq.request_id = "r";
 	rq.fields = &f;
 	rq.timeout_ms = 15000;
@@ -365,6 +366,7 @@ static void
 test_cancellation_reaches_the_backend(void **state)
 {
 	assert_string_equal(run(begin_leave, NULL, NULL), "<200");
+	assert_null(strstr(the_world.log, "request_failed"));
 	assert_int_equal(the_world.left, 1);
 }
 
@@ -458,6 +460,8 @@ static void
 test_failures(void **state)
 {
 	assert_non_null(strstr(run(begin_cut, NULL, NULL), "!invalid_proxy_response"));
+	assert_non_null(strstr(the_world.log, "event=request_failed reason=peer_lost detail="));
+	assert_non_null(strstr(the_world.log, " request_id=r-2\n"));
 	assert_string_equal(run(begin_slow, "EE_BACKEND_TIMEOUT_SEC", "1"), "!proxy_timeout");
 	assert_string_equal(
 	    run(begin_get, "EE_BACKEND_URL", "unix:/nonexistent/app.sock"), "!backend_unreachable");

@@ -187,9 +187,11 @@ job_finish(struct job *j, const struct err *why)
 static void
 job_fail(struct job *j, enum err_code c, enum reason r, const char *what)
 {
+	struct exchange_request rq = {.request_id = j->rq.request_id, .fields = &j->rq.fields};
 	struct err e = {0};
 
 	err_set(&e, c, r, "%s", what);
+	backend_note_failure(j->jobs->o.backend, &rq, &e);
 	exchange_reset(j->x);
 	job_finish(j, &e);
 }
@@ -199,10 +201,9 @@ job_fail(struct job *j, enum err_code c, enum reason r, const char *what)
 static bool
 is_too_long(const struct fields *f)
 {
-	char text[32];
+	uint64_t n;
 
-	return span_cstr(fields_get(f, "Content-Length"), text, sizeof text)
-	       && strtoull(text, NULL, 10) > LIMIT_V1_BODY;
+	return http_length_parse(fields_get(f, "Content-Length"), &n) && n > LIMIT_V1_BODY;
 }
 
 static void

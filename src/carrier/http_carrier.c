@@ -23,6 +23,9 @@ struct carried {
 	bool paused;
 	size_t owed; /* request's bytes not granted anew while the connection is slow */
 	struct net_timer expect;
+	void (*failed)(void *ctx, const char *request_id, const struct err *why);
+	void *failed_ctx;
+	char request_id[];
 };
 
 /* -- the asker's calls -- */
@@ -226,6 +229,8 @@ on_close(struct http_exchange *h, const struct err *why, void *ctx)
 		 && (e.reason == REASON_CONNECT_FAILED || e.reason == REASON_CONNECT_TIMEOUT))
 		e.reason = c->unreachable;
 	net_timer_stop(&c->expect);
+	if (!over && c->failed)
+		c->failed(c->failed_ctx, c->request_id, &e);
 	free(c);
 	if (!over)
 		events->reset(asker, &e);
@@ -296,7 +301,8 @@ struct exchange *
 carrier_open(struct net_loop *l, const struct carrier_opts *o, const struct exchange_request *rq,
     const struct exchange_events *events, void *ctx, struct err *e)
 {
-	struct carried *c = calloc(1, sizeof *c);
+	size_t id_n = o->failed ? o->request_id.n : 0;
+	struct carried *c = calloc(1, sizeof *c + id_n + 1);
 
 	if (!c) {
 		err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "exchange");
@@ -309,6 +315,9 @@ carrier_open(struct net_loop *l, const struct carrier_opts *o, const struct exch
 	    .waits = rq->expect_continue};
 	c->upgrade = rq->upgrade;
 	c->unreachable = o->unreachable;
+	c->failed = o->failed;
+	c->failed_ctx = o->failed_ctx;
+	(void)span_cstr(span_first(o->request_id, id_n), c->request_id, id_n + 1);
 	c->http = start(l, o, rq, c, e);
 	if (!c->http) {
 		free(c);

@@ -22,6 +22,11 @@ struct carrier_opts {
 	/* What is reported where no connection can be made, instead of CONNECT_FAILED and
 	 * CONNECT_TIMEOUT; 0 (REASON_OK): those. */
 	enum reason unreachable;
+	/* Told of an answer that fails before its end, before the asker is, for a log; NULL: nobody.
+	 * Not of one whose asker has left. failed_ctx outlives the exchange. */
+	void (*failed)(void *ctx, const char *request_id, const struct err *why);
+	void *failed_ctx;
+	struct span request_id; /* copied for it */
 };
 
 #define CARRIER_FIELDS_MAX 4

@@ -10,22 +10,6 @@ struct listed {
 	char own[80]; /* this hop's Via */
 };
 
-static bool
-read_length(struct span v, int64_t *out)
-{
-	int64_t n = 0;
-
-	if (!v.n || v.n > 18)
-		return false;
-	for (size_t i = 0; i < v.n; i++) {
-		if (v.p[i] < '0' || v.p[i] > '9')
-			return false;
-		n = n * 10 + (v.p[i] - '0');
-	}
-	*out = n;
-	return true;
-}
-
 /* List a field, unless it is one that this hop sets. */
 static void
 list_field(struct listed *l, struct http_field f, bool switches)
@@ -69,12 +53,15 @@ bool
 answer_head(
     struct http_req *r, const struct answer_hop *hop, int status, const struct fields *fields)
 {
-	int64_t length = HTTP_LENGTH_UNKNOWN;
+	bool known;
+	uint64_t length;
 	struct listed l;
 	bool ok;
 
-	(void)read_length(fields_get(fields, "content-length"), &length);
-	ok = list(&l, hop, fields, false) && http_respond_head(r, status, l.f, l.n, length);
+	known = http_length_parse(fields_get(fields, "content-length"), &length);
+	ok = list(&l, hop, fields, false)
+	     && http_respond_head(
+		 r, status, l.f, l.n, known ? (int64_t)length : HTTP_LENGTH_UNKNOWN);
 	buf_fini(&l.via);
 	return ok;
 }

@@ -403,6 +403,35 @@ lines(struct world *w)
 	return text;
 }
 
+/* A head that is full as it comes has no room for the proxy's own fields; the answer has an id all
+ * the same, by which the log is searched. */
+static void
+names_requests_without_room(void **state)
+{
+	struct world w;
+	const char *got, *line;
+	char want[64];
+	struct buf text;
+
+	(void)state;
+	setup(&w, NULL, NULL);
+	buf_init(&text, LIMIT_HEAD);
+	buf_add_str(&text, "GET / HTTP/1.1\r\nHost: myapp.x\r\n");
+	for (int i = 0; i < LIMIT_HEAD_FIELDS - 2; i++)
+		buf_printf(&text, "X-%d: x\r\n", i);
+	buf_add_str(&text, END);
+	got = ask(&w, front_port(w.front), buf_span(&text));
+	has(got, "HTTP/1.1 431 ");
+	has(got, "\r\nX-Request-Id: ");
+	snprintf(
+	    want, sizeof want, " request_id=%.32s app=myapp ", strstr(got, "X-Request-Id: ") + 14);
+	line = lines(&w);
+	has(line, want);
+	has(line, " status=431 reason=header_too_big ");
+	buf_fini(&text);
+	teardown(&w);
+}
+
 static void
 logs_requests(void **state)
 {
@@ -641,6 +670,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(forwards_requests),
 	    cmocka_unit_test(refuses_by_name),
+	    cmocka_unit_test(names_requests_without_room),
 	    cmocka_unit_test(logs_requests),
 	    cmocka_unit_test(cuts_bodies_above_the_ceiling),
 	    cmocka_unit_test(believes_trusted_peers),

@@ -330,6 +330,7 @@ visit_new(struct front *f, struct http_req *r, const struct visit_start *s)
 	snprintf(v->app, sizeof v->app, "%s", s->app);
 	take_random(f, id, sizeof id);
 	hex_encode(span_of(id, sizeof id), v->id);
+	snprintf(v->shown_id, sizeof v->shown_id, "%s", v->id);
 	take_random(f, v->trace, sizeof v->trace);
 	buf_init(&v->held, NET_SCRATCH * 2);
 	f->visits++;
@@ -344,9 +345,12 @@ make_fields(struct visit *v, const struct visit_start *s, struct fields *out, st
 	struct headers_hop hop = {span_str(http_req_peer(v->r)), s->trusted,
 	    http_req_is_tls(v->r) ? "https" : "http", s->host, span_str(v->id), v->f->o.name,
 	    v->trace};
+	struct span shown;
 
 	headers_forward_request(out, h->fields, h->n, &hop);
-	(void)span_cstr(fields_get(out, "x-request-id"), v->shown_id, sizeof v->shown_id);
+	shown = fields_get(out, "x-request-id");
+	if (shown.n) /* it is among those that may not fit */
+		(void)span_cstr(shown, v->shown_id, sizeof v->shown_id);
 	if (v->upgrade)
 		fields_drop(out, "Sec-WebSocket-Key");
 	return fields_ok(out)

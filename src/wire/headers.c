@@ -58,7 +58,7 @@ http_field_parse(struct span line, struct http_field *out)
 
 /* Take the next element off a comma-separated list. */
 static bool
-list_next(struct span *list, struct span *item)
+take_element(struct span *list, struct span *item)
 {
 	const uint8_t *comma;
 
@@ -75,10 +75,26 @@ http_list_has(struct span list, const char *token)
 {
 	struct span item;
 
-	while (list_next(&list, &item))
+	while (take_element(&list, &item))
 		if (span_iis(item, token))
 			return true;
 	return false;
+}
+
+bool
+http_length_parse(struct span value, uint64_t *out)
+{
+	uint64_t n = 0;
+
+	if (!value.n || value.n > 18)
+		return false;
+	for (size_t i = 0; i < value.n; i++) {
+		if (value.p[i] < '0' || value.p[i] > '9')
+			return false;
+		n = n * 10 + (uint64_t)(value.p[i] - '0');
+	}
+	*out = n;
+	return true;
 }
 
 const struct http_field *
@@ -260,7 +276,7 @@ headers_is_hop(struct span name, const struct http_field *f, size_t n)
 
 		if (!span_iis(f[i].name, "connection"))
 			continue;
-		while (list_next(&list, &item))
+		while (take_element(&list, &item))
 			if (span_ieq(item, name))
 				return true;
 	}

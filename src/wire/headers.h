@@ -25,6 +25,10 @@ bool http_value_ok(struct span s);
 /* Say whether a comma-separated list holds the token, case aside. */
 bool http_list_has(struct span list, const char *token);
 
+/* Read the value of Content-Length (RFC 9110 section 8.6): digits and nothing else, at most 18 of them,
+ * so that a signed number holds it, too. False leaves *out alone. */
+MUST_CHECK bool http_length_parse(struct span value, uint64_t *out);
+
 /* Split a field line, without its CRLF, into name and value (RFC 9112 section 5). NULL, or what is
  * wrong with it; the bytes of the value are the caller's to check. */
 MUST_CHECK const char *http_field_parse(struct span line, struct http_field *out);

@@ -254,6 +254,29 @@ lists_stay_within_bounds(void **state)
 	fields_fini(&f);
 }
 
+static void
+reads_lengths(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t n;
+	} good[] = {{"0", 0}, {"7", 7}, {"007", 7}, {"999999999999999999", 999999999999999999}};
+	static const char *const bad[] = {"", " 7", "7 ", "+7", "-7", "0x7", "7,7", "7.", "1e3",
+	    "a", "1000000000000000000", "18446744073709551616", "0000000000000000007"};
+	uint64_t n = 42;
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		if (http_length_parse(span_str(bad[i]), &n))
+			fail_msg("taken: %s", bad[i]);
+	assert_false(http_length_parse(span_of(NULL, 0), &n));
+	assert_false(http_length_parse(span_of("7\0", 2), &n));
+	assert_int_equal(n, 42);
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		assert_true(http_length_parse(span_str(good[i].text), &n));
+		assert_true(n == good[i].n);
+	}
+}
+
 int
 main(void)
 {
@@ -267,6 +290,7 @@ main(void)
 	    cmocka_unit_test(keeps_ours_out_of_trailers),
 	    cmocka_unit_test(cleans_responses),
 	    cmocka_unit_test(lists_stay_within_bounds),
+	    cmocka_unit_test(reads_lengths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

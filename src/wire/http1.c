@@ -159,22 +159,6 @@ any_field_has(const struct http_head *h, const char *name, const char *token)
 
 /* -- framing (RFC 9112 section 6) -- */
 
-static bool
-parse_length(struct span v, uint64_t *out)
-{
-	uint64_t n = 0;
-
-	if (!v.n || v.n > 18)
-		return false;
-	for (size_t i = 0; i < v.n; i++) {
-		if (v.p[i] < '0' || v.p[i] > '9')
-			return false;
-		n = n * 10 + (uint64_t)(v.p[i] - '0');
-	}
-	*out = n;
-	return true;
-}
-
 /* Read both framing fields; *length_given and *chunked say what was there. */
 static const char *
 parse_framing(struct http_head *h, bool *length_given, bool *chunked)
@@ -192,7 +176,7 @@ parse_framing(struct http_head *h, bool *length_given, bool *chunked)
 		return "Transfer-Encoding in HTTP/1.0"; /* section 6.1 */
 	if (codings > 1 || (codings && !span_iis(http_head_get(h, "transfer-encoding"), "chunked")))
 		return "Transfer-Encoding other than chunked";
-	if (lengths && !parse_length(http_head_get(h, "content-length"), &h->length))
+	if (lengths && !http_length_parse(http_head_get(h, "content-length"), &h->length))
 		return "bad Content-Length";
 	return NULL;
 }

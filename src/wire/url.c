@@ -295,6 +295,17 @@ url_parse(struct url *u, struct span text, struct err *e)
 	return true;
 }
 
+bool
+url_parse_setting(struct url *u, const char *name, struct span text, struct err *e)
+{
+	struct span start = span_first(text, 80);
+	struct err why = {0};
+
+	return url_parse(u, text, &why)
+	       || err_set(e, why.code, why.reason, "%s: %.*s: %s", name, (int)start.n,
+		   (const char *)start.p, why.detail);
+}
+
 void
 url_authority(const struct url *u, char dst[static URL_ORIGIN_MAX])
 {

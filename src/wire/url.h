@@ -34,6 +34,9 @@ bool host_is_loopback(const struct host *h);
 /* Parse an absolute URL. Refusal: BAD_SETTING, since only settings hold URLs. */
 MUST_CHECK bool url_parse(struct url *u, struct span text, struct err *e);
 
+/* The same for the setting of that name: a refusal says which it is, and the URL, cut at 80 bytes. */
+MUST_CHECK bool url_parse_setting(struct url *u, const char *name, struct span text, struct err *e);
+
 /* Say whether the scheme is spoken over TLS; the port that it has by default. */
 bool url_is_tls(const struct url *u);
 uint16_t url_default_port(enum url_scheme s);

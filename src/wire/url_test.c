@@ -58,6 +58,23 @@ refuses_bad_urls(void **state)
 }
 
 static void
+names_settings(void **state)
+{
+	struct err e = {0};
+	struct url u;
+
+	assert_true(url_parse_setting(&u, "EE_X", span_str("http://a:1/"), &e));
+	assert_int_equal(u.host.port, 1);
+	assert_int_equal(e.code, ERR_NONE);
+	assert_false(url_parse_setting(&u, "EE_X", span_str("http://a:99999"), &e));
+	assert_int_equal(e.reason, REASON_BAD_SETTING);
+	assert_string_equal(e.detail, "EE_X: http://a:99999: URL has no valid host");
+	err_clear(&e);
+	assert_false(url_parse_setting(&u, "EE_X", span_of(NULL, 0), &e));
+	assert_int_equal(strncmp(e.detail, "EE_X: : URL ", 12), 0);
+}
+
+static void
 reads_hosts(void **state)
 {
 	static const struct {
@@ -145,6 +162,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(writes_origins),
 	    cmocka_unit_test(refuses_bad_urls),
+	    cmocka_unit_test(names_settings),
 	    cmocka_unit_test(reads_hosts),
 	    cmocka_unit_test(encodes_and_decodes),
 	    cmocka_unit_test(judges_paths),
