@@ -21,7 +21,7 @@
 struct backend_opts {
 	const struct backend_address *address; /* must outlive the backend, as host */
 	const char *host; /* replaces Host; NULL keeps the visitor's */
-	uint64_t timeout_ms; /* to the first byte of the answer, and between bytes */
+	uint64_t timeout_ms; /* to the first byte of the answer; in version 1 between bytes, too */
 	size_t shares; /* control planes that ask */
 	struct log *log; /* where requests that fail are told */
 };

@@ -96,8 +96,9 @@ store_read_audit(
 	return st->ops->read_audit(st, q, done, ctx, e);
 }
 
-/* Make a consistent copy of everything in a new file (mode 0600), while changes go on; a file of
- * that name is replaced. One at a time: ERR_NOT_NOW. After a failure there is no file. */
+/* Make a consistent copy of everything in a new file (mode 0600), while changes go on; of that
+ * name only what is left of a copy that was cut short is replaced, anything else is refused and stays.
+ * One at a time: ERR_NOT_NOW. After a failure nothing of the copy is there. */
 static inline MUST_CHECK bool
 store_copy(struct store *st, const char *path, store_done_fn *done, void *ctx, struct err *e)
 {
