@@ -536,3 +536,16 @@ def test_a_crowd_of_uploads_that_nobody_reads_stops_nobody(there, door):
         done.set()
         for v in crowd:
             v.close()
+
+
+@both
+def test_a_body_that_breaks_the_grammar_ends_the_backends_work(there, door):
+    """At once, not when the visitor hangs up; and the log says what was wrong."""
+    def works(c, head):
+        return c.ends()
+    v = there.ask(door, works, "POST", [CHUNKED])
+    v.send(b"5\r\nhello\r\nzz\r\n")
+    a = v.answer(b"POST")
+    began = time.monotonic()
+    assert a.status == 400 and there.backend.result() and time.monotonic() - began < 1
+    v.close()

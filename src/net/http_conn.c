@@ -72,7 +72,11 @@ tell_refused(struct http_conn *c, int status, const struct err *why)
 	if (r && r->ops && r->ops->on_close && !r->collect) {
 		http_req_note_answer(r, status);
 		r->stats.refused = true;
-		r->refused = why->reason;
+		r->refused = malloc(sizeof *why);
+		if (r->refused)
+			*r->refused = *why;
+		/* Not from here: the request is in somebody's hands now. */
+		http_conn_kick(c);
 	} else if (s->ops->on_refused) {
 		s->ops->on_refused(s, c->peer, why, s->ctx);
 	}
@@ -302,9 +306,25 @@ conn_advance_request(struct http_conn *c)
 	return true;
 }
 
+/* Whoever works on it need not wait until the peer has read why, and left. */
+static void
+finish_refused(struct http_conn *c)
+{
+	struct err e = {0};
+
+	err_set(&e, ERR_MALFORMED, REASON_BAD_REQUEST, "the request's body");
+	if (c->req->refused)
+		e = *c->req->refused;
+	http_req_finish(c->req, &e);
+}
+
 void
 http_conn_advance(struct http_conn *c)
 {
+	if (c->req && c->req->stats.refused) {
+		finish_refused(c);
+		return;
+	}
 	if (!c->stream) {
 		/* Upgraded: the stream has a new owner. */
 		http_req_finish(c->req, NULL);
@@ -381,10 +401,10 @@ on_close(struct stream *stream, const struct err *why, void *ctx)
 	struct err e = {0};
 
 	c->stopped = true;
-	if (c->req) {
-		if (c->req->stats.refused)
-			err_set(&e, ERR_MALFORMED, c->req->refused, "the request's body");
-		else if (why->code != ERR_NONE)
+	if (c->req && c->req->stats.refused) {
+		finish_refused(c);
+	} else if (c->req) {
+		if (why->code != ERR_NONE)
 			e = *why;
 		else if (!c->req->answer_done)
 			err_set(&e, ERR_IO, REASON_PEER_LOST, "the connection closed");

@@ -39,7 +39,7 @@ struct http_req {
 	bool answer_done, keep;
 	bool piped; /* upgraded: bytes, both ways */
 	struct http_req_stats stats;
-	enum reason refused; /* where stats.refused */
+	struct err *refused; /* where stats.refused; NULL without memory */
 	bool abort_on_eof, leave_expect; /* as the server's options, or set for this one */
 };
 

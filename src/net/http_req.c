@@ -278,5 +278,6 @@ http_req_finish(struct http_req *r, const struct err *why)
 	http1_body_fini(&r->body);
 	buf_fini(&r->raw);
 	buf_fini(&r->gathered);
+	free(r->refused);
 	free(r);
 }
