@@ -81,25 +81,26 @@ provision(struct agent *a)
 
 static void dial_next(struct fleet *f);
 
-static void
-identity_of(const struct agent *a, struct attest_identity *id)
+struct names {
+	char app[32], agent[32];
+};
+
+static struct attest_identity
+identity_of(const struct agent *a, struct names *n)
 {
-	memset(id, 0, sizeof *id);
-	snprintf(id->repo, sizeof id->repo, "%s", a->f->repo);
-	snprintf(id->release_tag, sizeof id->release_tag, "%s", a->f->tag);
-	snprintf(id->app_name, sizeof id->app_name, "app-%zu", number_of(a));
-	snprintf(id->network, sizeof id->network, NETWORK);
-	snprintf(id->agent_id, sizeof id->agent_id, "agent-%zu", number_of(a));
+	snprintf(n->app, sizeof n->app, "app-%zu", number_of(a));
+	snprintf(n->agent, sizeof n->agent, "agent-%zu", number_of(a));
+	return (struct attest_identity){a->f->repo, a->f->tag, n->app, NETWORK, n->agent};
 }
 
 static void
 on_open(struct ws_conn *w, void *ctx)
 {
-	struct attest_identity id;
+	struct names names;
+	struct attest_identity id = identity_of(ctx, &names);
 	struct msg_register m = {.tunnel_version = 1};
 	struct buf b;
 
-	identity_of(ctx, &id);
 	snprintf(m.repo, sizeof m.repo, "%s", id.repo);
 	snprintf(m.release_tag, sizeof m.release_tag, "%s", id.release_tag);
 	snprintf(m.app_name, sizeof m.app_name, "%s", id.app_name);
@@ -114,7 +115,8 @@ on_open(struct ws_conn *w, void *ctx)
 static void
 answer(struct agent *a, const struct msg_attest_request *m)
 {
-	struct attest_identity id;
+	struct names names;
+	struct attest_identity id = identity_of(a, &names);
 	struct attest_binding binding = {.id = &id, .audience = a->f->audience, .channel = ""};
 	uint8_t report_data[ATTEST_REPORT_DATA];
 	struct sim_quote q = {.version = 4,
@@ -125,7 +127,6 @@ answer(struct agent *a, const struct msg_attest_request *m)
 	struct buf quote, text;
 	struct err e = {0};
 
-	identity_of(a, &id);
 	buf_init(&quote, 65536);
 	buf_init(&text, 262144);
 	if (!hex_decode(span_str(m->nonce), binding.nonce, sizeof binding.nonce)

@@ -5,6 +5,7 @@ import re
 import statistics
 import subprocess
 import tempfile
+import threading
 
 import harness
 import verify
@@ -16,6 +17,16 @@ SIGNATURES = 3  # of a platform never seen: PCK certificate, QE report, quote
 def cpu_s(pid):
     fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def workers_cpu_s(pid):
+    """Of the worker pool alone: it judges answers, verifies their quotes, and does nothing else here."""
+    total = 0
+    for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+        name, fields = re.fullmatch(r"\d+ \((.*)\) (.*)", (task / "stat").read_text().strip()).groups()
+        if name != "store" and int(task.name) != pid:
+            total += sum(map(int, fields.split()[11:13]))
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 def rss_kib(pid):
@@ -39,6 +50,21 @@ def fleet(w, control, agents, at_once):
     return p
 
 
+def watch_memory(pid, agents, rows, stop):
+    """Notes (tunnels, resident KiB) as the fleet grows, beyond its first half: what is kept once, such as the verifier's
+    memory of platforms, is full by then."""
+    empty = len(os.listdir(f"/proc/{pid}/fd"))
+    while not stop.wait(0.5):
+        tunnels = len(os.listdir(f"/proc/{pid}/fd")) - empty
+        if tunnels >= agents / 2:
+            rows.append((tunnels, rss_kib(pid)))
+
+
+def growth(rows):
+    """Bytes for one tunnel more: the slope of the line through them."""
+    return statistics.linear_regression(*zip(*rows)).slope * 1024
+
+
 def measure(agents):
     print(f"\n{agents} agents, each of a platform of its own, connect and attest; then they idle")
     openssl = statistics.median(verify.openssl_us(1) for _ in range(3))
@@ -52,10 +78,15 @@ def measure(agents):
             p = fleet(w, control, agents, 64)
             pid, before = control.proc.pid, cpu_s(control.proc.pid)
             kib = rss_kib(pid)
+            sizes, stop = [], threading.Event()
+            watch = threading.Thread(target=watch_memory, args=(pid, agents, sizes, stop))
+            watch.start()
             p.stdin.write("\n")
             p.stdin.flush()
             rows = lines(p, "idle")
-            spent = cpu_s(pid) - before
+            stop.set()
+            watch.join()
+            spent, verifying = cpu_s(pid) - before, workers_cpu_s(pid)
             seconds = float(rows[0].split()[2])
             tenths = [int(r.split()[2]) for r in rows[1:-1]]
             kept = (rss_kib(pid) - kib) * 1024 / agents
@@ -64,10 +95,12 @@ def measure(agents):
             print("| what | value |\n|---|---|")
             print(f"| admitted a second | {agents / seconds:.0f} |")
             print(f"| ee-control's CPU for one | {each:.0f} us |")
+            print(f"| of it the worker pool, which judges answers and verifies quotes | {verifying / spent:.2f} |")
             print(f"| of it verification, by bench_verify ({whole:.0f} us for a new platform's quote) | {whole / each:.2f} |")
             print(f"| of it {SIGNATURES} signatures, by openssl speed ({openssl:.1f} us each) | {SIGNATURES * openssl / each:.2f} |")
             print(f"| first and last tenth, dialling to admission | {tenths[0]} ms, {tenths[-1]} ms |")
-            print(f"| memory of an idle tunnel in ee-control | {kept:.0f} bytes |")
+            print(f"| memory of ee-control for one tunnel more | {growth(sizes):.0f} bytes |")
+            print(f"| the same with what is kept once: caches, arenas | {kept:.0f} bytes |")
             p.communicate("\n", timeout=60)
         finally:
             w.close()

@@ -32,6 +32,7 @@ run(const uint8_t *p, size_t n, enum ws_role role, size_t piece, size_t *bytes)
 				*bytes += ev.data.n;
 		}
 	}
+	ws_decoder_fini(&d);
 	free(copy);
 	return step;
 }

@@ -67,12 +67,10 @@ load_controls(struct agent_config *c, struct err *e)
 	return true;
 }
 
-static MUST_CHECK bool
-copy_text(char *dst, size_t size, const char *name, const char *value, struct err *e)
+static const char *
+text_of(const char *setting)
 {
-	if (span_cstr(span_str(value ? value : ""), dst, size))
-		return true;
-	return err_set(e, ERR_USAGE, REASON_BAD_SETTING, "%s is too long", name);
+	return setting ? setting : "";
 }
 
 static MUST_CHECK bool
@@ -83,17 +81,13 @@ load_identity(struct agent_config *c, const struct env *env, struct err *e)
 	struct err why = {0};
 	uint8_t random[16];
 
-	if (!copy_text(id->repo, sizeof id->repo, "EE_REPO", s->repo, e)
-	    || !copy_text(
-		id->release_tag, sizeof id->release_tag, "EE_RELEASE_TAG", s->release_tag, e)
-	    || !copy_text(id->app_name, sizeof id->app_name, "EE_APP_NAME", s->app_name, e)
-	    || !copy_text(id->network, sizeof id->network, "EE_NETWORK", s->network, e)
-	    || !copy_text(id->agent_id, sizeof id->agent_id, "EE_AGENT_ID", s->agent_id, e))
-		return false;
+	*id = (struct attest_identity){text_of(s->repo), text_of(s->release_tag),
+	    text_of(s->app_name), text_of(s->network), text_of(s->agent_id)};
 	if (!id->agent_id[0]) {
 		env_random(env, random, sizeof random);
-		if (!identity_load(s->state_dir, random, id->agent_id, e))
+		if (!identity_load(s->state_dir, random, c->agent_id, e))
 			return false;
+		id->agent_id = c->agent_id;
 	}
 	if (attest_identity_check(id, &why))
 		return true;

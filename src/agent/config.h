@@ -27,7 +27,8 @@ struct agent_config {
 	const struct settings *s;
 	struct agent_control controls[AGENT_CONTROLS_MAX];
 	size_t n_controls;
-	struct attest_identity id;
+	struct attest_identity id; /* of the settings' text, or the one below */
+	char agent_id[ATTEST_AGENT_ID_MAX + 1]; /* made, or kept in EE_STATE_DIR */
 	struct backend_address backend;
 	const char *sim_url; /* base URL of a simulated VM; NULL: the kernel's quotes */
 	bool claims_absent; /* there is no claims file at its default place */

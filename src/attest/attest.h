@@ -1,7 +1,7 @@
 /* attest.h - what agent and control plane must compute alike: the digest of the claims, the
  * digest of the binding, and the report data that a quote carries for both (docs/protocol.md).
  * Also the identity that a tunnel registers, with the grammar of its members.
- * Owns nothing, allocates only scratch that it frees; draws no random numbers, knows no quotes. */
+ * Owns nothing; draws no random numbers, knows no quotes. */
 #ifndef ATTEST_ATTEST_H
 #define ATTEST_ATTEST_H
 
@@ -20,14 +20,14 @@
 #define ATTEST_REPORT_DATA  64
 #define ATTEST_CHANNEL_MAX  64 /* hex of the TLS exporter's 32 bytes, or empty */
 
-/* Who registers; fixed for the life of a tunnel. */
+/* Who registers; fixed for the life of a tunnel. A view: the text is somebody else's, or lies in the
+ * block of attest_identity_copy. */
 struct attest_identity {
-	char repo[ATTEST_REPO_MAX + 1];
-	char release_tag[ATTEST_TAG_MAX + 1];
-	char app_name[ATTEST_APP_MAX + 1];
-	char network[ATTEST_NETWORK_MAX + 1];
-	char agent_id[ATTEST_AGENT_ID_MAX + 1];
+	const char *repo, *release_tag, *app_name, *network, *agent_id;
 };
+
+/* Copy it with its text, in one block that free() frees. NULL without memory. */
+struct attest_identity *attest_identity_copy(const struct attest_identity *id);
 
 /* What the second half of the report data binds a quote to. */
 struct attest_binding {

@@ -127,12 +127,12 @@ every_member_binds(void **state)
 	for (unsigned i = 0; i < 9; i++) {
 		struct attest_identity id = ID;
 		struct attest_binding b = binding();
-		char *const members[] = {
-		    id.repo, id.release_tag, id.app_name, id.network, id.agent_id};
+		const char **const members[] = {
+		    &id.repo, &id.release_tag, &id.app_name, &id.network, &id.agent_id};
 
 		b.id = &id;
 		if (i < 5)
-			members[i][0] = 'x';
+			*members[i] = "x";
 		else if (i == 5)
 			b.nonce[31] ^= 1;
 		else if (i == 6)

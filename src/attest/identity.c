@@ -1,5 +1,6 @@
 #include "attest/attest.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static bool
@@ -104,6 +105,35 @@ attest_identity_check(const struct attest_identity *id, struct err *e)
 		    e, "%s %s", members[i].name, empty ? "is empty" : "breaks its grammar");
 	}
 	return true;
+}
+
+struct attest_identity *
+attest_identity_copy(const struct attest_identity *id)
+{
+	const char *const from[] = {
+	    id->repo, id->release_tag, id->app_name, id->network, id->agent_id};
+	struct attest_identity *to;
+	const char **at[5];
+	size_t n = sizeof *to;
+	char *text;
+
+	for (size_t i = 0; i < 5; i++)
+		n += strlen(from[i]) + 1;
+	to = malloc(n);
+	if (!to)
+		return NULL;
+	at[0] = &to->repo;
+	at[1] = &to->release_tag;
+	at[2] = &to->app_name;
+	at[3] = &to->network;
+	at[4] = &to->agent_id;
+	text = (char *)(to + 1);
+	for (size_t i = 0; i < 5; i++) {
+		n = strlen(from[i]) + 1;
+		*at[i] = memcpy(text, from[i], n);
+		text += n;
+	}
+	return to;
 }
 
 bool

@@ -30,26 +30,25 @@ members_keep_their_grammar(void **state)
 	assert_int_equal(check(&id), REASON_OK);
 	for (size_t i = 0; i < sizeof repos / sizeof *repos; i++) {
 		id = GOOD;
-		assert_true(span_cstr(span_str(repos[i]), id.repo, sizeof id.repo));
+		id.repo = repos[i];
 		assert_int_equal(check(&id), REASON_INVALID_FIELD);
 	}
 	for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
 		id = GOOD;
-		assert_true(span_cstr(span_str(tags[i]), id.release_tag, sizeof id.release_tag));
+		id.release_tag = tags[i];
 		assert_int_equal(check(&id), REASON_INVALID_FIELD);
 	}
 	for (size_t i = 0; i < sizeof good_tags / sizeof *good_tags; i++) {
 		id = GOOD;
-		assert_true(
-		    span_cstr(span_str(good_tags[i]), id.release_tag, sizeof id.release_tag));
+		id.release_tag = good_tags[i];
 		assert_int_equal(check(&id), REASON_OK);
 	}
 	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++) {
 		id = GOOD;
-		assert_true(span_cstr(span_str(labels[i]), id.app_name, sizeof id.app_name));
+		id.app_name = labels[i];
 		assert_int_equal(check(&id), REASON_INVALID_FIELD);
 		id = GOOD;
-		assert_true(span_cstr(span_str(labels[i]), id.network, sizeof id.network));
+		id.network = labels[i];
 		assert_int_equal(check(&id), REASON_INVALID_FIELD);
 	}
 }
@@ -59,13 +58,28 @@ nothing_may_be_empty(void **state)
 {
 	for (int i = 0; i < 5; i++) {
 		struct attest_identity id = GOOD;
-		char *const members[] = {
-		    id.repo, id.release_tag, id.app_name, id.network, id.agent_id};
+		const char **const members[] = {
+		    &id.repo, &id.release_tag, &id.app_name, &id.network, &id.agent_id};
 
-		members[i][0] = '\0';
+		*members[i] = "";
 		assert_int_equal(check(&id), REASON_MISSING_FIELDS);
 		assert_false(attest_identity_eq(&id, &GOOD));
 	}
+}
+
+static void
+a_copy_stands_on_its_own(void **state)
+{
+	char app[] = "my-app";
+	struct attest_identity id = GOOD, *copy;
+
+	id.app_name = app;
+	copy = attest_identity_copy(&id);
+	assert_non_null(copy);
+	app[0] = 'x';
+	assert_false(attest_identity_eq(copy, &id));
+	assert_true(attest_identity_eq(copy, &GOOD));
+	free(copy);
 }
 
 static void
@@ -89,6 +103,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(members_keep_their_grammar),
 	    cmocka_unit_test(nothing_may_be_empty),
+	    cmocka_unit_test(a_copy_stands_on_its_own),
 	    cmocka_unit_test(agent_ids_are_plain_words),
 	};
 

@@ -32,7 +32,7 @@ fill_admission(struct attempt *a, struct err *e)
 	struct registry_admission *out = &a->admission;
 
 	join_advisories(a->verdict, a->advisories);
-	*out = (struct registry_admission){.id = &a->id,
+	*out = (struct registry_admission){.id = a->id,
 	    .repo_id = a->repo_id,
 	    .session = a->t,
 	    .renew = a->t->session.renew,
@@ -43,8 +43,6 @@ fill_admission(struct attempt *a, struct err *e)
 	    .replica = a->t->replica};
 	lease_grant(
 	    &out->lease, env_now_ms(a->c->env), set->interval_s, set->deadline_s, set->verify_s);
-	memcpy(out->lease.quote_sha256, eedcap_quote_digest(a->q), 32);
-	memcpy(out->lease.allowlist_sha256, a->allowlist_sha256, 32);
 	/* A copied quote names its owner's platform: not enough to take over an agent's tunnel. */
 	return !p || a->earned.unbound
 	       || attest_sha256(span_of(p->ppid, sizeof p->ppid), out->platform, e);
@@ -65,7 +63,7 @@ note_left(struct attempt *a)
 	if (a->admission.replica)
 		return; /* its tunnel told of that */
 	(void)err_set(&e, ERR_IO, REASON_TUNNEL_LOST, "before it served");
-	audit_lease_end(a->c, &a->id, &e);
+	audit_lease_end(a->c, a->id, &e);
 }
 
 /* The change is on disk, so it may be told: into routing first, then the word to the agent. */
@@ -79,7 +77,7 @@ committed(void *ctx, const struct err *why)
 	struct err e = {0};
 
 	if (a->tells_pin)
-		registry_pin_told(a->c->registry, a->id.repo, a->id.release_tag, !why);
+		registry_pin_told(a->c->registry, a->id->repo, a->id->release_tag, !why);
 	a->tells_pin = false;
 	if (why)
 		undo(a);
@@ -95,7 +93,7 @@ committed(void *ctx, const struct err *why)
 	if (!registry_attach(
 		a->c->registry, &a->admission, control_now(a->c), &t->replica, &replaced, &e)) {
 		if (!t->replica)
-			audit_lease_end(a->c, &a->id, &e);
+			audit_lease_end(a->c, a->id, &e);
 		attempt_refuse(a, &e);
 		return;
 	}
@@ -114,11 +112,11 @@ fill_admitted(const struct attempt *a, struct audit_row *row)
 {
 	char detail[ROW_DETAIL_MAX + 1];
 	struct audit_note n = {.event = a->t->admitted_n ? "reattested" : "attested",
-	    .id = &a->id,
+	    .id = a->id,
 	    .verdict = "accepted",
 	    .reason = reason_token(REASON_ATTESTED),
 	    .detail = detail,
-	    .quote_sha256 = a->admission.lease.quote_sha256,
+	    .quote_sha256 = eedcap_quote_digest(a->q),
 	    .allowlist_sha256 = a->allowlist_sha256};
 
 	(void)snprintf(detail, sizeof detail, "tcb=%s freshness=%s%s%.150s",
@@ -149,19 +147,19 @@ commit(struct attempt *a)
 	ch[n++].u.app = a->claim.row;
 	/* With every commit: the one that pinned first may have failed to reach the disk. */
 	ch[n].op = STORE_PUT_PIN;
-	if (!registry_pin_put(a->c->registry, a->id.repo, a->id.release_tag, a->allowlist_sha256,
+	if (!registry_pin_put(a->c->registry, a->id->repo, a->id->release_tag, a->allowlist_sha256,
 		env_now_s(a->c->env), &ch[n].u.pin, &e)) {
 		undo(a);
 		attempt_refuse(a, &e);
 		return;
 	}
 	n++;
-	a->tells_pin = registry_pin_tell(a->c->registry, a->id.repo, a->id.release_tag);
+	a->tells_pin = registry_pin_tell(a->c->registry, a->id->repo, a->id->release_tag);
 	if (a->tells_pin) {
 		ch[n].op = STORE_ADD_AUDIT;
 		audit_fill(a->c, &ch[n++].u.audit,
 		    &(struct audit_note){
-			.event = "pinned", .id = &a->id, .allowlist_sha256 = a->allowlist_sha256});
+			.event = "pinned", .id = a->id, .allowlist_sha256 = a->allowlist_sha256});
 	}
 	ch[n].op = STORE_ADD_AUDIT;
 	fill_admitted(a, &ch[n++].u.audit);
@@ -169,7 +167,7 @@ commit(struct attempt *a)
 	if (!control_submit(a->c, ch, n, committed, a, &e)) {
 		a->busy = false;
 		if (a->tells_pin)
-			registry_pin_told(a->c->registry, a->id.repo, a->id.release_tag, false);
+			registry_pin_told(a->c->registry, a->id->repo, a->id->release_tag, false);
 		undo(a);
 		refuse_unwritten(a, &e);
 	}

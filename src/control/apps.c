@@ -105,12 +105,12 @@ write_tunnel(struct jw *w, const struct tunnel *t)
 	struct h2_stats flow = carriage_stats(t);
 
 	jw_object(w, NULL);
-	jw_str(w, "agent_id", t->session.id.agent_id);
-	jw_str(w, "release_tag", t->session.id.release_tag);
+	jw_str(w, "agent_id", t->session.id->agent_id);
+	jw_str(w, "release_tag", t->session.id->release_tag);
 	jw_str(w, "peer", t->peer);
 	jw_str(w, "state", session_state_name(t->session.state));
 	jw_bool(w, "attested", t->replica != NULL);
-	jw_bool(w, "channel_bound", t->channel[0] != '\0');
+	jw_bool(w, "channel_bound", t->channel != NULL);
 	jw_int(w, "tunnel_version", t->carriage.version);
 	jw_int(w, "in_flight", (int64_t)flow.streams);
 	jw_int(w, "body_bytes_unconsumed", (int64_t)flow.unconsumed);
@@ -139,7 +139,7 @@ apps_get(struct control *c, struct http_req *r, struct span app)
 	jw_str(&w, "trust_root", c->custom_root ? "custom" : "intel");
 	jw_array(&w, "tunnels");
 	for (const struct tunnel *t = c->tunnels; t; t = t->next)
-		if (strcmp(t->session.id.app_name, name) == 0)
+		if (strcmp(t->session.id->app_name, name) == 0)
 			write_tunnel(&w, t);
 	jw_end_array(&w);
 	jw_end_object(&w);
@@ -170,7 +170,7 @@ apps_attest(struct control *c, struct http_req *r, struct span app)
 		return;
 	}
 	for (struct tunnel *t = c->tunnels; t; t = t->next) {
-		if (!t->replica || strcmp(t->session.id.app_name, name) != 0)
+		if (!t->replica || strcmp(t->session.id->app_name, name) != 0)
 			continue;
 		tunnel_challenge(t, WHY_ADMIN);
 		n++;
@@ -233,7 +233,7 @@ removed(void *ctx, const struct err *why)
 	log_event(&c->env->log, LOG_INFO, "app_removed", "app", m->name, NULL);
 	/* Those that are still being judged go too: they asked for a name that was free to them. */
 	for (struct tunnel *t = c->tunnels; t; t = t->next)
-		if (strcmp(t->session.id.app_name, m->name) == 0)
+		if (strcmp(t->session.id->app_name, m->name) == 0)
 			tunnel_event(t, SESSION_EV_REMOVED);
 	/* An attempt may have put its row behind the first removal, before it was told of it. */
 	struct store_change again = {.op = STORE_DELETE_APP};

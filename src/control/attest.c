@@ -32,6 +32,7 @@ attempt_free(struct attempt *a)
 		msg_fini(&a->msg);
 	buf_fini(&a->text);
 	buf_fini(&a->quote);
+	free(a->id);
 	free(a);
 }
 
@@ -62,7 +63,7 @@ note_refusal(const struct attempt *a, const struct err *e)
 	struct audit_note digests = {.quote_sha256 = a->q ? eedcap_quote_digest(a->q) : NULL,
 	    .allowlist_sha256 = a->allowlist_sha256};
 
-	control_refused(a->c, &a->id, a->t->peer, e, a->proven ? &digests : NULL);
+	control_refused(a->c, a->id, a->t->peer, e, a->proven ? &digests : NULL);
 }
 
 void
@@ -87,7 +88,7 @@ refuse_or_wait(struct attempt *a, const struct err *e, void (*retry)(void *ctx))
 	if (e->code == ERR_IO && a->t->session.state == SESSION_REVERIFYING) {
 		if (control_may_log(a->c))
 			log_failure(&a->c->env->log, LOG_WARN, "attestation_waits", e, "app",
-			    a->id.app_name, "agent", a->id.agent_id, NULL);
+			    a->id->app_name, "agent", a->id->agent_id, NULL);
 		net_timer_start(a->c->loop, &a->again, RETRY_MS, retry, a);
 		return;
 	}
@@ -125,7 +126,8 @@ answer_of(const struct attempt *a)
 	    span_str(m->nonce), m->report_data, &a->msg.doc, m->measurements};
 }
 
-/* What costs no signature comes first: a stranger with yesterday's answer is turned away here. */
+/* What costs no signature comes first: a stranger with yesterday's answer is turned away here. Of
+ * the attempt's own parts alone, as it runs in a worker. */
 static bool
 read_answer(struct attempt *a, struct err *e)
 {
@@ -160,7 +162,9 @@ work_offline(void *job)
 {
 	struct attempt *a = job;
 
-	a->q = eedcap_authenticate(a->c->dcap, a->quote.p, a->quote.n, a->now_s, &a->dcap);
+	a->readable = read_answer(a, &a->why);
+	if (a->readable)
+		a->q = eedcap_authenticate(a->c->dcap, a->quote.p, a->quote.n, a->now_s, &a->dcap);
 }
 
 bool
@@ -186,8 +190,10 @@ done_offline(void *job, bool ran)
 		attempt_finish(a, SESSION_EV_REFUSED, &e);
 		return;
 	}
-	if (!a->q || !eedcap_quote_platform(a->q, &a->platform, &a->dcap)) {
-		(void)dcap_refusal(&a->dcap, &e);
+	if (a->readable && (!a->q || !eedcap_quote_platform(a->q, &a->platform, &a->dcap)))
+		a->readable = dcap_refusal(&a->dcap, &a->why);
+	if (!a->readable) {
+		e = a->why;
 		attempt_refuse(a, &e);
 		return;
 	}
@@ -202,10 +208,6 @@ begin(void *ctx)
 	struct err e = {0};
 
 	a->now_s = env_now_s(a->c->env);
-	if (!read_answer(a, &e)) {
-		attempt_refuse(a, &e);
-		return;
-	}
 	a->busy = true;
 	if (!worker_run(a->c->loop, work_offline, done_offline, a, &e)) {
 		a->busy = false;
@@ -217,7 +219,7 @@ struct attempt *
 attest_start(struct tunnel *t, struct span message, const uint8_t nonce[static ATTEST_NONCE],
     uint32_t number)
 {
-	const struct network *net = networks_find(&t->c->nets, t->session.id.network);
+	const struct network *net = networks_find(&t->c->nets, t->session.id->network);
 	struct attempt *a = calloc(1, sizeof *a);
 
 	if (!a)
@@ -225,10 +227,10 @@ attest_start(struct tunnel *t, struct span message, const uint8_t nonce[static A
 	a->c = t->c;
 	a->t = t;
 	a->number = number;
-	a->id = t->session.id;
-	memcpy(a->channel, t->channel, sizeof a->channel);
+	a->id = attest_identity_copy(t->session.id);
+	control_copy(a->channel, sizeof a->channel, t->channel);
 	memcpy(a->asked.nonce, nonce, sizeof a->asked.nonce);
-	a->asked.id = &a->id;
+	a->asked.id = a->id;
 	a->asked.channel = a->channel;
 	a->asked.audiences = t->c->audiences;
 	a->asked.audience_n = t->c->audience_n;
@@ -237,7 +239,7 @@ attest_start(struct tunnel *t, struct span message, const uint8_t nonce[static A
 	buf_init(&a->text, LIMIT_TEXT_ATTESTED);
 	buf_init(&a->quote, LIMIT_QUOTE);
 	buf_add(&a->text, message);
-	if (!buf_ok(&a->text)) {
+	if (!a->id || !buf_ok(&a->text)) {
 		attempt_free(a);
 		return NULL;
 	}
@@ -275,27 +277,22 @@ fetch_collateral(void *ctx)
 		attempt_refuse(a, &e);
 }
 
-static void
-work_verify(void *job)
+/* On the loop: the signatures of quote and collateral were verified by workers, and what is left, to
+ * compare one with the other, costs less than handing it to one. */
+static bool
+judge(struct attempt *a, struct err *e)
 {
 	/* Debug and TCB status are the network's to judge (core/policy.h), by their own names. */
 	static const struct eedcap_policy policy = {
 	    .accept = EEDCAP_ACCEPT_ANY, .flags = EEDCAP_ALLOW_DEBUG | EEDCAP_DENY_MIGRATABLE};
-	struct attempt *a = job;
-
-	a->verdict = eedcap_judge(a->c->dcap, a->q, a->col->handle, a->now_s, &policy);
-}
-
-static bool
-judge(struct attempt *a, struct err *e)
-{
 	struct appraisal_answer answer = answer_of(a);
-	const struct network *net = networks_find(&a->c->nets, a->id.network);
+	const struct network *net = networks_find(&a->c->nets, a->id->network);
 	struct quote_view view;
 
 	if (!net)
 		return err_set(e, ERR_POLICY, REASON_POLICY, "the network is not served any more");
 	a->nets_age = a->c->nets_age;
+	a->verdict = eedcap_judge(a->c->dcap, a->q, a->col->handle, a->now_s, &policy);
 	if (!a->verdict)
 		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "verdict");
 	if (!eedcap_verdict_accepted(a->verdict))
@@ -303,24 +300,6 @@ judge(struct attempt *a, struct err *e)
 	quote_view_of(&view, eedcap_verdict_quote(a->verdict), eedcap_verdict_status(a->verdict));
 	return appraise_full(
 	    net, &a->asked, &answer, &a->offline, &view, a->allowlist, a->secret, &a->earned, e);
-}
-
-static void
-done_verify(void *job, bool ran)
-{
-	struct attempt *a = job;
-	struct err e = {0};
-
-	if (!attempt_come_back(a))
-		return;
-	if (!ran) {
-		(void)err_set(&e, ERR_NOT_NOW, REASON_DRAINING, "stopping");
-		attempt_finish(a, SESSION_EV_REFUSED, &e);
-	} else if (!judge(a, &e)) {
-		attempt_refuse(a, &e);
-	} else {
-		attempt_claim(a);
-	}
 }
 
 static bool
@@ -332,8 +311,8 @@ take_allowlist(struct attempt *a, const struct release_asset *r, struct err *e)
 	a->secret = r->is_private;
 	memcpy(a->allowlist_sha256, r->sha256, sizeof a->allowlist_sha256);
 	return registry_pin_check(
-		   a->c->registry, a->id.repo, a->id.release_tag, r->sha256, &known, e)
-	       && allowlist_parse(&a->allowlist, r->bytes, a->id.release_tag, e);
+		   a->c->registry, a->id->repo, a->id->release_tag, r->sha256, &known, e)
+	       && allowlist_parse(&a->allowlist, r->bytes, a->id->release_tag, e);
 }
 
 static void
@@ -353,11 +332,10 @@ got_allowlist(const struct release_asset *r, const struct err *why, void *ctx)
 	}
 	/* The services may have let us wait long: the verdict is of now. */
 	a->now_s = env_now_s(a->c->env);
-	a->busy = true;
-	if (!worker_run(a->c->loop, work_verify, done_verify, a, &e)) {
-		a->busy = false;
+	if (judge(a, &e))
+		attempt_claim(a);
+	else
 		attempt_refuse(a, &e);
-	}
 }
 
 static void
@@ -366,8 +344,8 @@ fetch_allowlist(void *ctx)
 	struct attempt *a = ctx;
 	struct err e = {0};
 
-	a->rel_wait = release_get(
-	    a->c->release, span_str(a->id.repo), span_str(a->id.release_tag), got_allowlist, a, &e);
+	a->rel_wait = release_get(a->c->release, span_str(a->id->repo),
+	    span_str(a->id->release_tag), got_allowlist, a, &e);
 	if (!a->rel_wait)
 		attempt_refuse(a, &e);
 }

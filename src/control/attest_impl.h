@@ -17,13 +17,15 @@ struct attempt {
 	struct net_timer again;
 
 	/* What was asked and what came. */
-	struct attest_identity id;
+	struct attest_identity *id; /* a copy */
 	struct appraisal_challenge asked;
 	char channel[ATTEST_CHANNEL_MAX + 1];
 	struct buf text; /* the message; `msg` points into it */
 	struct msg msg;
 	bool has_msg;
 	struct buf quote;
+	bool readable; /* what came is an answer to what was asked; else `why` says what it is */
+	struct err why;
 	struct appraisal_offline offline;
 	uint64_t nets_age; /* of the rules that it was judged by */
 

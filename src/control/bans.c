@@ -33,7 +33,7 @@ apply(struct banning *b, struct err *e)
 	if (!registry_ban(c->registry, &b->row, e))
 		return false;
 	for (struct tunnel *t = c->tunnels; t; t = t->next)
-		if (strcmp(t->session.id.app_name, b->row.name) == 0)
+		if (strcmp(t->session.id->app_name, b->row.name) == 0)
 			tunnel_event(t, SESSION_EV_BANNED);
 	return true;
 }

@@ -4,8 +4,29 @@
 #include "tunnel/h2_client.h"
 #include "tunnel/v1.h"
 
+#include <stdlib.h>
+
 /* Overdue answers and idle sessions are looked for this often. */
 #define TICK_MS 250
+
+struct carrier {
+	struct v1 *v1; /* of the two one */
+	struct h2_client *h2;
+	struct net_timer tick;
+	struct net_defer flush; /* sends what was opened and sent in this round of the loop */
+};
+
+static struct h2_client *
+h2_of(const struct tunnel *t)
+{
+	return t->carriage.carrier ? t->carriage.carrier->h2 : NULL;
+}
+
+static struct v1 *
+v1_of(const struct tunnel *t)
+{
+	return t->carriage.carrier ? t->carriage.carrier->v1 : NULL;
+}
 
 /* -- sending -- */
 
@@ -57,7 +78,7 @@ flush(void *ctx)
 	struct tunnel *t = ctx;
 	struct err e = {0};
 
-	(void)goes_on(t, h2_client_flush(t->carriage.h2, &e), &e);
+	(void)goes_on(t, h2_client_flush(h2_of(t), &e), &e);
 }
 
 static void
@@ -65,7 +86,7 @@ wake(void *ctx)
 {
 	struct tunnel *t = ctx;
 
-	net_defer_call(t->c->loop, &t->carriage.flush, flush, t);
+	net_defer_call(t->c->loop, &t->carriage.carrier->flush, flush, t);
 }
 
 /* The agent stops: no new visitors for it, while those that it has are served. */
@@ -74,8 +95,8 @@ draining(void *ctx)
 {
 	struct tunnel *t = ctx;
 
-	log_event(&t->c->env->log, LOG_INFO, "agent_draining", "app", t->session.id.app_name,
-	    "agent", t->session.id.agent_id, NULL);
+	log_event(&t->c->env->log, LOG_INFO, "agent_draining", "app", t->session.id->app_name,
+	    "agent", t->session.id->agent_id, NULL);
 	if (t->replica)
 		registry_drain(t->c->registry, t->replica);
 }
@@ -88,7 +109,7 @@ static void
 on_tick(void *ctx)
 {
 	struct tunnel *t = ctx;
-	struct carriage *k = &t->carriage;
+	struct carrier *k = t->carriage.carrier;
 	uint64_t now = env_now_ms(t->c->env);
 	struct err e = {0};
 
@@ -104,26 +125,33 @@ on_tick(void *ctx)
 static void
 mind_tick(struct tunnel *t)
 {
-	if (!net_timer_is_running(&t->carriage.tick))
-		net_timer_repeat(t->c->loop, &t->carriage.tick, TICK_MS, on_tick, t);
+	struct net_timer *tick = &t->carriage.carrier->tick;
+
+	if (!net_timer_is_running(tick))
+		net_timer_repeat(t->c->loop, tick, TICK_MS, on_tick, t);
 }
 
 /* -- opening -- */
 
-static bool
-prepare(struct tunnel *t, struct err *e)
+static struct carrier *
+carrier_new(struct tunnel *t)
 {
-	struct carriage *k = &t->carriage;
 	const struct settings *s = t->c->set;
 	struct h2_opts o = {.stream_window = (size_t)s->tunnel_stream_window,
 	    .tunnel_window = (size_t)s->tunnel_window,
 	    .max_streams = (size_t)s->tunnel_streams};
+	struct carrier *k = calloc(1, sizeof *k);
 
-	if (k->version == 2 && !k->h2)
+	if (!k)
+		return NULL;
+	if (t->carriage.version == 2)
 		k->h2 = h2_client_new(&o, &h2_ops, t);
-	if (k->version != 2 && !k->v1)
+	else
 		k->v1 = v1_new(send_v1, t);
-	return k->h2 || k->v1 || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "tunnel's requests");
+	if (k->h2 || k->v1)
+		return k;
+	free(k);
+	return NULL;
 }
 
 struct exchange *
@@ -133,13 +161,15 @@ carriage_open(struct tunnel *t, const struct exchange_request *rq,
 	uint64_t now = env_now_ms(t->c->env);
 	struct exchange *x;
 
-	if (!prepare(t, e))
+	if (!t->carriage.carrier && !(t->carriage.carrier = carrier_new(t))) {
+		(void)err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "tunnel's requests");
 		return NULL;
-	if (t->carriage.v1)
-		x = v1_open(t->carriage.v1, rq, events, ctx, now, e);
+	}
+	if (v1_of(t))
+		x = v1_open(v1_of(t), rq, events, ctx, now, e);
 	else
-		x = h2_client_open(t->carriage.h2, rq, events, ctx, now, e);
-	if (x || (t->carriage.h2 && h2_client_wants_tick(t->carriage.h2)))
+		x = h2_client_open(h2_of(t), rq, events, ctx, now, e);
+	if (x || (h2_of(t) && h2_client_wants_tick(h2_of(t))))
 		mind_tick(t);
 	return x;
 }
@@ -149,8 +179,8 @@ carriage_open(struct tunnel *t, const struct exchange_request *rq,
 void
 carriage_on_response(struct tunnel *t, const struct msg *m)
 {
-	if (t->carriage.v1) /* else it answers nothing that was asked */
-		v1_on_response(t->carriage.v1, m);
+	if (v1_of(t)) /* else it answers nothing that was asked */
+		v1_on_response(v1_of(t), m);
 }
 
 void
@@ -158,9 +188,8 @@ carriage_on_binary(struct tunnel *t, struct span bytes)
 {
 	struct err e = {0};
 
-	if (t->carriage.h2)
-		(void)goes_on(
-		    t, h2_client_recv(t->carriage.h2, bytes, env_now_ms(t->c->env), &e), &e);
+	if (h2_of(t))
+		(void)goes_on(t, h2_client_recv(h2_of(t), bytes, env_now_ms(t->c->env), &e), &e);
 	else
 		(void)goes_on(t,
 		    err_set(&e, ERR_MALFORMED, REASON_PROTOCOL_ERROR,
@@ -174,8 +203,8 @@ carriage_on_h2_end(struct tunnel *t)
 {
 	struct err e = {0};
 
-	if (t->carriage.h2)
-		(void)goes_on(t, h2_client_end(t->carriage.h2, env_now_ms(t->c->env), &e), &e);
+	if (h2_of(t))
+		(void)goes_on(t, h2_client_end(h2_of(t), env_now_ms(t->c->env), &e), &e);
 	else
 		(void)goes_on(t,
 		    err_set(&e, ERR_MALFORMED, REASON_PROTOCOL_ERROR, "h2_end without a session"),
@@ -185,7 +214,7 @@ carriage_on_h2_end(struct tunnel *t)
 void
 carriage_on_drain(struct tunnel *t)
 {
-	if (t->carriage.h2)
+	if (h2_of(t))
 		flush(t);
 }
 
@@ -194,40 +223,45 @@ carriage_on_drain(struct tunnel *t)
 void
 carriage_reset_all(struct tunnel *t, const struct err *why)
 {
-	if (t->carriage.v1)
-		v1_reset_all(t->carriage.v1, why);
-	if (t->carriage.h2)
-		h2_client_reset_all(t->carriage.h2, why);
+	if (v1_of(t))
+		v1_reset_all(v1_of(t), why);
+	if (h2_of(t))
+		h2_client_reset_all(h2_of(t), why);
 }
 
 size_t
 carriage_in_flight(const struct tunnel *t)
 {
-	const struct carriage *k = &t->carriage;
+	const struct carrier *k = t->carriage.carrier;
 
-	return k->v1 ? v1_in_flight(k->v1) : k->h2 ? h2_client_in_flight(k->h2) : 0;
+	if (!k)
+		return 0;
+	return k->v1 ? v1_in_flight(k->v1) : h2_client_in_flight(k->h2);
 }
 
 struct h2_stats
 carriage_stats(const struct tunnel *t)
 {
-	if (t->carriage.h2)
-		return h2_client_stats(t->carriage.h2);
+	if (h2_of(t))
+		return h2_client_stats(h2_of(t));
 	return (struct h2_stats){.streams = carriage_in_flight(t)};
 }
 
 void
 carriage_fini(struct tunnel *t, const struct err *why)
 {
-	struct carriage *k = &t->carriage;
-	struct v1 *v1 = k->v1;
-	struct h2_client *h2 = k->h2;
+	struct carrier *k = t->carriage.carrier;
+	struct v1 *v1;
+	struct h2_client *h2;
 
+	if (!k)
+		return;
+	v1 = k->v1;
+	h2 = k->h2;
 	net_timer_stop(&k->tick);
-	net_defer_stop(&k->flush);
 	v1_free(v1, why);
 	h2_client_free(h2, why);
-	k->v1 = NULL;
-	k->h2 = NULL;
 	net_defer_stop(&k->flush); /* the last resets may have asked for it */
+	t->carriage.carrier = NULL;
+	free(k);
 }

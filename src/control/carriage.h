@@ -5,21 +5,16 @@
 #ifndef CONTROL_CARRIAGE_H
 #define CONTROL_CARRIAGE_H
 
-#include "net/loop.h"
 #include "tunnel/exchange.h"
 #include "tunnel/h2.h"
 #include "wire/message.h"
 
 struct tunnel;
-struct v1;
-struct h2_client;
+struct carrier;
 
 struct carriage {
 	unsigned version; /* 1 or 2: what the agent registered with */
-	struct v1 *v1; /* of the two one, from the first request on */
-	struct h2_client *h2;
-	struct net_timer tick;
-	struct net_defer flush; /* sends what was opened and sent in this round of the loop */
+	struct carrier *carrier; /* from the first request on */
 };
 
 /* Begin an exchange; as v1_open and h2_client_open. */

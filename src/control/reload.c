@@ -69,7 +69,7 @@ reload_announce(const struct control *c)
 void
 reload_judge(struct tunnel *t)
 {
-	const struct attest_identity *id = &t->session.id;
+	const struct attest_identity *id = t->session.id;
 	const struct network *net = networks_find(&t->c->nets, id->network);
 	struct session_input in = {.ev = SESSION_EV_FATAL};
 	struct err why = {0}, e = {0};

@@ -38,7 +38,7 @@ set_pending(struct tunnel *t, bool pending)
 	if (t->pending == pending)
 		return;
 	t->pending = pending;
-	registry_pending(t->c->registry, t->session.id.app_name, pending ? 1 : -1);
+	registry_pending(t->c->registry, t->session.id->app_name, pending ? 1 : -1);
 }
 
 static void
@@ -51,11 +51,11 @@ do_challenge(struct tunnel *t, const struct session_action *a)
 	hex_encode(span_of(a->nonce, sizeof a->nonce), m.nonce);
 	m.deadline_s = a->deadline_s;
 	(void)span_cstr(span_str(session_why_name(a->why)), m.reason, sizeof m.reason);
-	m.channel = t->channel[0] != '\0';
+	m.channel = t->channel != NULL;
 	if (!t->attested)
 		set_pending(t, true);
-	log_event(&t->c->env->log, LOG_DEBUG, "challenged", "app", t->session.id.app_name, "agent",
-	    t->session.id.agent_id, "why", m.reason, NULL);
+	log_event(&t->c->env->log, LOG_DEBUG, "challenged", "app", t->session.id->app_name, "agent",
+	    t->session.id->agent_id, "why", m.reason, NULL);
 	buf_init(&b, 4096);
 	msg_write_attest_request(&b, &m);
 	send_text(t, &b);
@@ -67,7 +67,7 @@ do_admit(struct tunnel *t)
 {
 	struct resolve r;
 	struct err ok = {.reason = REASON_ATTESTED};
-	struct span app = span_str(t->session.id.app_name);
+	struct span app = span_str(t->session.id->app_name);
 
 	set_pending(t, false);
 	if (!t->attested) {
@@ -79,9 +79,9 @@ do_admit(struct tunnel *t)
 	}
 	t->admitted_n++;
 	(void)registry_resolve(t->c->registry, app, control_now(t->c), &r);
-	log_event(&t->c->env->log, LOG_INFO, "attested", "app", t->session.id.app_name, "agent",
-	    t->session.id.agent_id, "repo", t->session.id.repo, "release",
-	    t->session.id.release_tag, "network", t->session.id.network, "tcb", r.tcb_status,
+	log_event(&t->c->env->log, LOG_INFO, "attested", "app", t->session.id->app_name, "agent",
+	    t->session.id->agent_id, "repo", t->session.id->repo, "release",
+	    t->session.id->release_tag, "network", t->session.id->network, "tcb", r.tcb_status,
 	    "freshness", t->earned.unbound ? "none" : "bound", "peer", t->peer, NULL);
 	tunnel_say(t, "ok", &ok, r.row.expires_at);
 	sweep_note_end(t->c, r.row.expires_at);
@@ -110,7 +110,7 @@ tunnel_leave(struct tunnel *t, const struct err *why, bool invalid)
 	struct replica *p = t->replica;
 
 	if (p)
-		audit_lease_end(t->c, &t->session.id, why);
+		audit_lease_end(t->c, t->session.id, why);
 	/* Nobody's next request comes here, and none is counted on a replica that is gone. */
 	if (p)
 		registry_unroute(t->c->registry, p);
@@ -133,8 +133,8 @@ log_lease_end(const struct tunnel *t, const struct err *why)
 
 	log_begin(&b, "lease_ended");
 	log_err(&b, why);
-	log_str(&b, "app", t->session.id.app_name);
-	log_str(&b, "agent", t->session.id.agent_id);
+	log_str(&b, "app", t->session.id->app_name);
+	log_str(&b, "agent", t->session.id->agent_id);
 	log_int(&b, "streams", (int64_t)carriage_in_flight(t));
 	if (t->last_byte_ms) {
 		uint64_t ago_ms = env_now_ms(c->env) - t->last_byte_ms;
@@ -155,7 +155,8 @@ do_close(struct tunnel *t, const struct session_action *a, enum session_event ev
 	/* A refusal has had its line. */
 	if (ev != SESSION_EV_REFUSED && (t->attested || control_may_log(t->c)))
 		log_failure(&t->c->env->log, LOG_INFO, "tunnel_closed", &a->err, "app",
-		    t->session.id.app_name, "agent", t->session.id.agent_id, "peer", t->peer, NULL);
+		    t->session.id->app_name, "agent", t->session.id->agent_id, "peer", t->peer,
+		    NULL);
 	if (ev == SESSION_EV_TIMER)
 		attest_late(t->attempt, &a->err);
 	tunnel_leave(t, &a->err, failed && t->attested);
@@ -219,14 +220,17 @@ tunnel_on_due(void *ctx)
 void
 tunnel_step_with(struct tunnel *t, struct session_input *in, struct span message)
 {
-	uint8_t nonce[ATTEST_NONCE];
+	struct {
+		uint8_t nonce[ATTEST_NONCE];
+		uint32_t more;
+	} random;
 	struct session_actions todo;
 	uint64_t now = env_now_ms(t->c->env), due;
 
-	env_random(t->c->env, nonce, sizeof nonce);
+	env_random(t->c->env, &random, sizeof random);
 	in->now_ms = now;
-	in->nonce = nonce;
-	env_random(t->c->env, &in->random, sizeof in->random);
+	in->nonce = random.nonce;
+	in->random = random.more;
 	session_step(&t->session, in, &todo);
 	for (size_t i = 0; i < todo.n; i++)
 		act(t, &todo.v[i], in->ev, message);
@@ -267,6 +271,6 @@ tunnel_refuse(struct tunnel *t, const struct err *e)
 
 	in.ev = reason_ws(e->reason) ? SESSION_EV_FATAL : SESSION_EV_SOFT;
 	if (!t->attested)
-		control_refused(t->c, &t->session.id, t->peer, e, NULL);
+		control_refused(t->c, t->session.id, t->peer, e, NULL);
 	tunnel_step(t, &in);
 }

@@ -39,29 +39,31 @@ take_version(struct tunnel *t, unsigned version, struct err *e)
 	return true;
 }
 
+/* A session keeps what its first register says; later ones are only compared. */
+static bool
+keep_identity(struct tunnel *t, struct session_input *in, struct err *e)
+{
+	if (t->session.state != SESSION_NEW)
+		return true;
+	free(t->identity);
+	t->identity = attest_identity_copy(in->id);
+	in->id = t->identity;
+	return t->identity || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "tunnel's identity");
+}
+
 static void
 on_register(struct tunnel *t, const struct msg_register *m)
 {
 	struct session_input in = {.ev = SESSION_EV_REGISTER};
-	struct attest_identity id;
+	struct attest_identity id = {m->repo, m->release_tag, m->app_name, m->network, m->agent_id};
 	struct err e = {0};
 
-	memset(&id, 0, sizeof id);
-	if (!span_cstr(span_str(m->repo), id.repo, sizeof id.repo)
-	    || !span_cstr(span_str(m->release_tag), id.release_tag, sizeof id.release_tag)
-	    || !span_cstr(span_str(m->app_name), id.app_name, sizeof id.app_name)
-	    || !span_cstr(span_str(m->network), id.network, sizeof id.network)
-	    || !span_cstr(span_str(m->agent_id), id.agent_id, sizeof id.agent_id)) {
-		(void)err_set(&e, ERR_MALFORMED, REASON_INVALID_FIELD, "too long");
-		tunnel_refuse(t, &e);
-		return;
-	}
 	if (!take_version(t, m->tunnel_version, &e)) {
 		tunnel_refuse(t, &e);
 		return;
 	}
 	if (!may_register(t, &id, &e)) {
-		if (!t->session.id.app_name[0])
+		if (!t->session.id->app_name[0])
 			control_refused(t->c, &id, t->peer, &e, NULL);
 		in.ev = reason_ws(e.reason) ? SESSION_EV_FATAL : SESSION_EV_SOFT;
 		in.err = &e;
@@ -69,7 +71,10 @@ on_register(struct tunnel *t, const struct msg_register *m)
 		return;
 	}
 	in.id = &id;
-	tunnel_step(t, &in);
+	if (keep_identity(t, &in, &e))
+		tunnel_step(t, &in);
+	else
+		tunnel_refuse(t, &e);
 }
 
 static void
@@ -145,6 +150,8 @@ on_close(struct ws_conn *w, uint16_t code, struct span reason, const struct err 
 		t->next->prev = t->prev;
 	*(t->prev ? &t->prev->next : &c->tunnels) = t->next;
 	c->tunnel_n--;
+	free(t->identity);
+	free(t->channel);
 	free(t);
 }
 
@@ -202,6 +209,9 @@ bind_channel(struct tunnel *t, struct err *e)
 		return true;
 	if (!ws_conn_tls_exporter(t->ws, exporter))
 		return err_set(e, ERR_UNSUPPORTED, REASON_PROTOCOL_ERROR, "TLS has no exporter");
+	t->channel = malloc(2 * sizeof exporter + 1);
+	if (!t->channel)
+		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "tunnel's channel");
 	hex_encode(span_of(exporter, sizeof exporter), t->channel);
 	return true;
 }
@@ -209,7 +219,8 @@ bind_channel(struct tunnel *t, struct err *e)
 static struct tunnel *
 tunnel_new(struct control *c, const char *client, struct err *e)
 {
-	struct tunnel *t = calloc(1, sizeof *t);
+	size_t n = strlen(client) + 1;
+	struct tunnel *t = calloc(1, sizeof *t + n);
 
 	if (!t) {
 		(void)err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "tunnel");
@@ -217,7 +228,7 @@ tunnel_new(struct control *c, const char *client, struct err *e)
 	}
 	t->c = c;
 	t->id = ++c->last_id;
-	(void)span_cstr(span_str(client), t->peer, sizeof t->peer);
+	memcpy(t->peer, client, n);
 	return t;
 }
 
@@ -267,7 +278,7 @@ tunnel_warn(struct tunnel *t)
 	struct resolve r;
 
 	(void)registry_resolve(
-	    t->c->registry, span_str(t->session.id.app_name), control_now(t->c), &r);
+	    t->c->registry, span_str(t->session.id->app_name), control_now(t->c), &r);
 	tunnel_say(t, "warning", &e, r.row.expires_at);
 }
 

@@ -19,13 +19,13 @@ struct tunnel {
 	uint64_t id; /* never used twice, so that a late answer finds this tunnel or none */
 	struct ws_conn *ws;
 	struct session session;
+	struct attest_identity *identity; /* the session's, from the first register on */
 	struct carriage carriage;
 	struct replica *replica; /* while it is in the registry */
 	struct admission earned; /* of the last admission: what a change of rules is judged by */
 	struct attempt *attempt; /* the verification that runs, else NULL */
 	struct net_timer due; /* the session's next deadline */
-	char channel[ATTEST_CHANNEL_MAX + 1]; /* hex of the TLS exporter, or "" */
-	char peer[CONTROL_PEER_MAX];
+	char *channel; /* hex of the TLS exporter; NULL: none */
 	uint64_t last_byte_ms; /* when a visitor's request or answer last passed; 0: never */
 	uint64_t admitted_n; /* how often it was admitted: tells a contest that it answered */
 	bool attested; /* once: it does not count as a stranger's any more */
@@ -33,6 +33,7 @@ struct tunnel {
 	enum tunnel_swept swept;
 	bool gone; /* the connection has ended */
 	struct tunnel *next, *prev;
+	char peer[];
 };
 
 /* Answer GET /v1/tunnel: 101, or a refusal. */

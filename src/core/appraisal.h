@@ -37,15 +37,15 @@ struct appraisal_offline {
 /* What an accepted answer earns, and all that a network's rules ask of it: when they change, it is
  * judged again by this. */
 struct admission {
-	bool sealed; /* claimed by measured code that is not a debug TD */
-	bool measured; /* the matching entry pins mrtd, rtmr1 and rtmr2 */
 	size_t entry; /* the allowlist's alternative that matched */
+	const char *config_fault; /* what agent_config lacks for a sealed network, or NULL */
 	enum tcb_status tcb;
 	enum tee tee;
+	bool sealed; /* claimed by measured code that is not a debug TD */
+	bool measured; /* the matching entry pins mrtd, rtmr1 and rtmr2 */
 	bool debug;
 	bool unbound; /* no nonce in the quote: freshness none */
 	bool claims_sealed; /* as far as the agent's word goes */
-	const char *config_fault; /* what agent_config lacks for a sealed network, or NULL */
 };
 
 /* Nonce, report data, claims digest, binding digest; in that order. Reasons: nonce_mismatch,

@@ -136,10 +136,10 @@ an_answer_binds_this_challenge_only(void **state)
 	assert_string_equal(judge(&s, "forge-1", LIST, &adm, &e), "binding_mismatch");
 	for (int i = 0; i < 5; i++) {
 		set(&s, CLAIMS, "https://cp.example", "");
-		char *const members[] = {
-		    s.id.repo, s.id.release_tag, s.id.app_name, s.id.network, s.id.agent_id};
+		const char **const members[] = {
+		    &s.id.repo, &s.id.release_tag, &s.id.app_name, &s.id.network, &s.id.agent_id};
 
-		members[i][0] ^= 1;
+		*members[i] = "another";
 		assert_string_equal(judge(&s, "forge-1", LIST, &adm, &e), "binding_mismatch");
 	}
 }

@@ -1,5 +1,5 @@
-/* lease.h - how long an attested tunnel may carry bytes, and on what it rests. A value on the
- * monotonic clock; never on disk. */
+/* lease.h - how long an attested tunnel may carry bytes. A value on the monotonic clock; never on
+ * disk. On which quote and allowlist it rests, the audit trail says. */
 #ifndef CORE_LEASE_H
 #define CORE_LEASE_H
 
@@ -8,8 +8,6 @@
 
 struct lease {
 	uint64_t until_ms; /* 0: none */
-	uint8_t quote_sha256[32];
-	uint8_t allowlist_sha256[32];
 };
 
 /* Grant from `now_ms` for interval + deadline + verify timeout: a challenge that is missed ends as

@@ -22,6 +22,7 @@ static const struct registry_settings SET = {.ttl_s = 30 * DAY,
 /* A tunnel: what it registered as, and its place in the registry. */
 struct tun {
 	struct attest_identity id;
+	char app[8], repo[16], tag[4], agent[16]; /* of the identity */
 	uint8_t platform;
 	int64_t repo_id;
 	struct replica *replica;
@@ -113,7 +114,7 @@ admit(struct tun *t, const struct registry_admission *a, const struct registry_c
 	}
 	book[n].bound = true;
 	book[n].repo_id = t->repo_id;
-	memcpy(book[n].network, t->id.network, sizeof book[n].network);
+	snprintf(book[n].network, sizeof book[n].network, "%s", t->id.network);
 	book[n].expires_at = c->row.expires_at;
 }
 
@@ -165,12 +166,13 @@ newcomer(struct tun *t)
 	if (t->replica)
 		leave(t);
 	memset(t, 0, sizeof *t);
-	snprintf(t->id.app_name, sizeof t->id.app_name, "app%u", next(NAMES));
+	snprintf(t->app, sizeof t->app, "app%u", next(NAMES));
 	/* A repository may have been renamed, and another may have its old name. */
-	snprintf(t->id.repo, sizeof t->id.repo, "org/repo%u", next(8) ? repo : next(REPOS));
-	snprintf(t->id.release_tag, sizeof t->id.release_tag, "v%u", next(3));
-	snprintf(t->id.network, sizeof t->id.network, next(8) ? "sandbox-1" : "forge-1");
-	snprintf(t->id.agent_id, sizeof t->id.agent_id, "agent-%u", next(AGENTS));
+	snprintf(t->repo, sizeof t->repo, "org/repo%u", next(8) ? repo : next(REPOS));
+	snprintf(t->tag, sizeof t->tag, "v%u", next(3));
+	snprintf(t->agent, sizeof t->agent, "agent-%u", next(AGENTS));
+	t->id = (struct attest_identity){
+	    t->repo, t->tag, t->app, next(8) ? "sandbox-1" : "forge-1", t->agent};
 	t->repo_id = 100 + repo;
 	t->platform = (uint8_t)(1 + next(3));
 	claim(t, true);

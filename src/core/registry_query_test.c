@@ -180,7 +180,7 @@ every_no_has_its_reason(void **state)
 	assert_string_equal(pick("app", &session), "no_tunnel");
 
 	/* On a sealed-only network only sealed replicas count. */
-	snprintf(id.network, sizeof id.network, "forge-1");
+	id.network = "forge-1";
 	a = admission(&id, &s1, 1);
 	assert_string_equal(claim(&a, &c), "");
 	assert_true(registry_attach(reg, &a, now, &q, &replaced, &e));

@@ -10,15 +10,15 @@ a_name_is_bound(void **state)
 	char s1;
 	struct replica *p = join("app", "a", &s1);
 
-	snprintf(id.repo, sizeof id.repo, "evil/repo");
+	id.repo = "evil/repo";
 	assert_string_equal(claim(&a, &c), "app_name_taken");
 	assert_false(registry_may_register(reg, &id, 0, now.s, &e));
 	assert_int_equal(e.reason, REASON_APP_NAME_TAKEN);
 	id = identity("app", "b");
-	snprintf(id.network, sizeof id.network, "forge-1");
+	id.network = "forge-1";
 	assert_string_equal(claim(&a, &c), "app_name_taken");
 	id = identity("app", "b");
-	snprintf(id.repo, sizeof id.repo, "ORG/Repo"); /* the same at GitHub */
+	id.repo = "ORG/Repo"; /* the same at GitHub */
 	a.repo_id = 7;
 	assert_string_equal(claim(&a, &c), "");
 	assert_int_equal(c.row.repo_id, 7);
@@ -27,7 +27,7 @@ a_name_is_bound(void **state)
 	assert_string_equal(claim(&a, &c), "repo_changed");
 	/* Expired, it is free once the last tunnel is gone. */
 	pass_time(31 * DAY);
-	snprintf(id.repo, sizeof id.repo, "other/repo");
+	id.repo = "other/repo";
 	assert_string_equal(claim(&a, &c), "app_name_taken");
 	registry_detach(reg, p, false);
 	/* For a while it is kept for who had it, on whichever network. */
@@ -50,19 +50,19 @@ a_name_is_kept_for_who_had_it(void **state)
 
 	registry_detach(reg, join("app", "a", &s1), false);
 	pass_time(30 * DAY);
-	snprintf(id.repo, sizeof id.repo, "other/repo");
+	id.repo = "other/repo";
 	assert_false(registry_may_register(reg, &id, 0, now.s, &e));
 	assert_int_equal(e.reason, REASON_APP_NAME_TAKEN);
 	assert_string_equal(e.shown, "the name is kept for the repository that had it");
 	assert_string_equal(claim(&a, &c), "app_name_taken");
-	snprintf(id.repo, sizeof id.repo, "org/repo");
-	snprintf(id.network, sizeof id.network, "forge-1");
+	id.repo = "org/repo";
+	id.network = "forge-1";
 	assert_string_equal(claim(&a, &c), "");
 	assert_string_equal(c.row.network, "forge-1");
 	assert_int_equal(c.row.registered_at, now.s);
 	registry_unclaim(reg, &c);
 	pass_time(30 * DAY - 1);
-	snprintf(id.repo, sizeof id.repo, "other/repo");
+	id.repo = "other/repo";
 	assert_string_equal(claim(&a, &c), "app_name_taken");
 	pass_time(1);
 	assert_string_equal(claim(&a, &c), "");
@@ -101,7 +101,7 @@ a_repository_may_be_renamed(void **state)
 	a.repo_id = 7;
 	assert_string_equal(claim(&a, &c), "");
 	assert_true(registry_attach(reg, &a, now, &p, &replaced, &e));
-	snprintf(other.repo, sizeof other.repo, "new-org/repo");
+	other.repo = "new-org/repo";
 	/* Not known before the number is. */
 	assert_true(registry_may_register(reg, &other, 0, now.s, &e));
 	b.repo_id = 8;
@@ -110,7 +110,7 @@ a_repository_may_be_renamed(void **state)
 	assert_string_equal(claim(&b, &c), "");
 	assert_string_equal(c.row.repo, "new-org/repo");
 	/* Whoever takes the old name is another. */
-	id.agent_id[0] = 'z';
+	id.agent_id = "z";
 	a.repo_id = 9;
 	assert_string_equal(claim(&a, &c), "app_name_taken");
 	registry_detach(reg, p, false);
@@ -229,7 +229,7 @@ another_platform_contests(void **state)
 	char s1;
 	struct replica *old = join("app", "a", &s1);
 
-	snprintf(id.release_tag, sizeof id.release_tag, "v2");
+	id.release_tag = "v2";
 	assert_string_equal(claim(&a, &c), "");
 	assert_int_equal(c.outcome, REGISTRY_CONTESTED);
 	assert_ptr_equal(c.older, &s1);
@@ -346,7 +346,7 @@ an_admin_frees_a_name(void **state)
 	assert_int_equal(registry_count(reg), 0);
 	assert_false(registry_delete(reg, "app", detach_one, NULL, &e));
 	assert_int_equal(e.reason, REASON_UNKNOWN_APP);
-	snprintf(id.repo, sizeof id.repo, "new/repo");
+	id.repo = "new/repo";
 	assert_string_equal(claim(&a, &c), "");
 }
 

@@ -45,12 +45,11 @@ pass_time(uint64_t s)
 static inline struct attest_identity
 identity(const char *app, const char *agent)
 {
-	struct attest_identity id = {
-	    .repo = "org/repo", .release_tag = "v1", .network = "sandbox-1"};
-
-	snprintf(id.app_name, sizeof id.app_name, "%s", app);
-	snprintf(id.agent_id, sizeof id.agent_id, "%s", agent);
-	return id;
+	return (struct attest_identity){.repo = "org/repo",
+	    .release_tag = "v1",
+	    .app_name = app,
+	    .network = "sandbox-1",
+	    .agent_id = agent};
 }
 
 static inline struct registry_admission

@@ -103,7 +103,7 @@ static void
 do_take(struct session *s, const struct session_input *in, const struct act *act,
     struct session_actions *out)
 {
-	s->id = *in->id;
+	s->id = in->id;
 	challenge(s, in, WHY_REGISTER, out);
 }
 
@@ -377,7 +377,7 @@ late(const struct session *s, const struct session_input *in)
 static bool
 other_identity(const struct session *s, const struct session_input *in)
 {
-	return s->state != SESSION_NEW && !attest_identity_eq(&s->id, in->id);
+	return s->state != SESSION_NEW && !attest_identity_eq(s->id, in->id);
 }
 
 static bool
@@ -446,7 +446,10 @@ session_rule(size_t i, struct session_rule_view *out)
 void
 session_init(struct session *s, const struct session_settings *set, uint64_t now_ms)
 {
+	static const struct attest_identity nobody = {"", "", "", "", ""};
+
 	memset(s, 0, sizeof *s);
+	s->id = &nobody;
 	s->set = set;
 	s->due_ms = now_ms + 1000 * SESSION_REGISTER_TIMEOUT_S;
 }

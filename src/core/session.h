@@ -2,7 +2,7 @@
  * session_step is the one function that moves, and the table alone says where to. What an event
  * means in the light of clock and identity is said by a list of rules in front of it. Both can be
  * read (session_row, session_rule), so that tests/model checks the table that runs.
- * Owns the identity, the outstanding nonce and the lease; never sockets, clocks or randomness:
+ * Owns the outstanding nonce and the lease; never sockets, clocks or randomness:
  * what to do comes back as actions, and the caller does them in order. A nonce serves one
  * challenge and is gone from here once an answer took it, whatever comes of that answer. */
 #ifndef CORE_SESSION_H
@@ -89,7 +89,8 @@ struct session_settings {
 struct session {
 	enum session_state state;
 	const struct session_settings *set;
-	struct attest_identity id; /* after register */
+	const struct attest_identity
+	    *id; /* in.id of the register that began it; empty texts before */
 	uint8_t nonce[ATTEST_NONCE];
 	bool nonce_live;
 	enum session_why why;
@@ -105,7 +106,7 @@ struct session {
 struct session_input {
 	enum session_event ev;
 	uint64_t now_ms;
-	const struct attest_identity *id;
+	const struct attest_identity *id; /* of a new session: to outlive it */
 	const uint8_t *nonce; /* 32 fresh random bytes */
 	uint32_t random; /* fresh: moves the next challenge; 0 leaves it at the interval's end */
 	uint32_t attempt;

@@ -166,7 +166,7 @@ a_second_register_renews_or_ends(void **state)
 	ev(SESSION_EV_VERIFIED, 3600);
 	assert_int_equal(session_due_ms(&s), 3600 + 3600 * 1000);
 
-	memcpy(other.app_name, "victim", 7);
+	other.app_name = "victim";
 	for (int st = SESSION_CHALLENGED; st < SESSION_CLOSED; st++) {
 		reach((enum session_state)st);
 		step((struct session_input){
@@ -174,7 +174,7 @@ a_second_register_renews_or_ends(void **state)
 		if (st != SESSION_ATTESTED) /* there the lease ends later */
 			assert_int_equal(s.state, SESSION_CLOSED);
 		expect_closed(REASON_IDENTITY_CHANGED, 1008);
-		assert_string_equal(s.id.app_name, "app");
+		assert_string_equal(s.id->app_name, "app");
 	}
 }
 
@@ -375,7 +375,7 @@ no_traffic_without_a_verdict(void **state)
 	struct attest_identity other = ID;
 	uint32_t most = 0;
 
-	memcpy(other.app_name, "victim", 7);
+	other.app_name = "victim";
 	for (uint32_t seed = 1; seed <= 10000; seed++) {
 		uint32_t x = seed;
 		uint64_t now = 0;

@@ -34,7 +34,6 @@ stream_new(struct net_loop *l, struct err *e)
 	}
 	s->loop = l;
 	buf_init(&s->plain, STREAM_MAX);
-	buf_init(&s->cipher, SIZE_MAX / 2);
 	stream_set_queue(s, STREAM_HIGH, STREAM_MAX);
 	net_loop_add(l, &s->item, shut_stream);
 	return s;
@@ -54,7 +53,6 @@ stream_gone(struct stream *s)
 		s->on_gone(s->owner);
 	tls_session_free(s->tls);
 	buf_fini(&s->plain);
-	buf_fini(&s->cipher);
 	if (s->preface)
 		buf_fini(&s->preface->bytes);
 	free(s->preface);

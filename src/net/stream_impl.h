@@ -38,11 +38,11 @@ struct stream {
 	void (*on_gone)(void *owner); /* the listener's count */
 	void *owner;
 	struct buf plain; /* what was written and not yet handed on */
-	struct buf cipher; /* TLS: records not yet handed on */
 	uint64_t handed; /* bytes given to libuv so far */
 	uint64_t finish_taken; /* stream_taken when a finish was last looked at */
 	size_t flying; /* bytes that the system has not taken yet */
 	size_t high, max;
+	size_t read_max; /* 0: as much as there is room for */
 	uint32_t peer_timeout_ms;
 	uint16_t peer_port;
 	char peer[46];
@@ -51,7 +51,6 @@ struct stream {
 	bool connected; /* the descriptor can be read and written */
 	bool is_open; /* ... and TLS is up: on_open is due or was called */
 	bool announce; /* on_open has to be called */
-	size_t read_max; /* 0: as much as there is room for */
 	bool paused, reading;
 	bool got_eof, eof_told;
 	bool end_asked, end_told, end_sent, ended; /* asked for; told by TLS; under way; done */
@@ -82,6 +81,9 @@ void stream_kick(struct stream *s);
 
 /* Start or stop reading from the descriptor as the state asks. */
 void stream_update_reading(struct stream *s);
+
+/* Bytes that were written and not handed to the system. */
+size_t stream_waiting(const struct stream *s);
 
 /* Hand to the system what is queued; then the end, if asked for. */
 void stream_flush(struct stream *s);

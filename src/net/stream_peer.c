@@ -183,7 +183,7 @@ stream_set_peer_timeout(struct stream *s, uint64_t ms)
 uint64_t
 stream_written(const struct stream *s)
 {
-	return s->handed + s->plain.n + s->cipher.n;
+	return s->handed + stream_waiting(s);
 }
 
 uint64_t

@@ -15,9 +15,15 @@ struct flight {
 };
 
 size_t
+stream_waiting(const struct stream *s)
+{
+	return s->plain.n + (s->tls ? tls_session_queue(s->tls)->n : 0);
+}
+
+size_t
 stream_queued(const struct stream *s)
 {
-	return s->plain.n + s->cipher.n + s->flying;
+	return stream_waiting(s) + s->flying;
 }
 
 uint64_t
@@ -93,7 +99,8 @@ write_failed(struct stream *s, int error)
 	if (!s->why && (s->why = malloc(sizeof *s->why)))
 		*s->why = e;
 	buf_fini(&s->plain);
-	buf_fini(&s->cipher);
+	if (s->tls)
+		buf_fini(tls_session_queue(s->tls));
 }
 
 static void
@@ -200,7 +207,7 @@ seal(struct stream *s)
 		for (size_t at = 0; at < s->plain.n; at += TLS_RECORD)
 			if (!tls_session_write(s->tls,
 				span_first(span_from(buf_span(&s->plain), at), TLS_RECORD), &e)
-			    || !tls_session_output(s->tls, &s->cipher, &e))
+			    || !tls_session_output(s->tls, &e))
 				goto bad;
 		buf_fini(&s->plain);
 	}
@@ -208,7 +215,7 @@ seal(struct stream *s)
 		s->end_told = true;
 		tls_session_end(s->tls);
 	}
-	if (tls_session_output(s->tls, &s->cipher, &e))
+	if (tls_session_output(s->tls, &e))
 		return true;
 bad:
 	stream_close(s, &e);
@@ -218,7 +225,7 @@ bad:
 void
 stream_flush(struct stream *s)
 {
-	struct buf *q = s->tls ? &s->cipher : &s->plain;
+	struct buf *q = s->tls ? tls_session_queue(s->tls) : &s->plain;
 
 	if (!s->connected || s->closing || s->write_failed || s->flying > 0)
 		return;

@@ -127,6 +127,7 @@ tls_ctx_free(struct tls_ctx *c)
 struct tls_session {
 	SSL *ssl; /* owns both BIOs */
 	BIO *in, *out;
+	struct buf queue;
 };
 
 /* Verify the peer against a name or an IP address. */
@@ -152,6 +153,8 @@ tls_session_new(struct tls_ctx *c, const char *host, struct err *e)
 	bool ok = false;
 
 	ERR_clear_error();
+	if (t)
+		buf_init(&t->queue, SIZE_MAX / 2);
 	if (!t || !(t->ssl = SSL_new(c->ssl)))
 		goto out;
 	t->in = BIO_new(BIO_s_mem());
@@ -183,6 +186,7 @@ tls_session_free(struct tls_session *t)
 	if (!t)
 		return;
 	SSL_free(t->ssl);
+	buf_fini(&t->queue);
 	free(t);
 }
 
@@ -286,19 +290,25 @@ tls_session_end(struct tls_session *t)
 }
 
 bool
-tls_session_output(struct tls_session *t, struct buf *out, struct err *e)
+tls_session_output(struct tls_session *t, struct err *e)
 {
 	size_t n = BIO_ctrl_pending(t->out), got = 0;
 	uint8_t *p;
 
 	if (n == 0)
 		return true;
-	p = buf_grow(out, n);
+	p = buf_grow(&t->queue, n);
 	if (!p || BIO_read_ex(t->out, p, n, &got) != 1 || got != n)
 		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "TLS output");
-	buf_grow_commit(out, n);
+	buf_grow_commit(&t->queue, n);
 	bio_shrink(t->out);
 	return true;
+}
+
+struct buf *
+tls_session_queue(struct tls_session *t)
+{
+	return &t->queue;
 }
 
 bool

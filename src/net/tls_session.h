@@ -34,8 +34,11 @@ MUST_CHECK bool tls_session_write(struct tls_session *t, struct span s, struct e
 /* Say goodbye (close_notify). */
 void tls_session_end(struct tls_session *t);
 
-/* Move the ciphertext that is to be sent to the end of out. */
-MUST_CHECK bool tls_session_output(struct tls_session *t, struct buf *out, struct err *e);
+/* Move the ciphertext that is to be sent to the end of its queue. */
+MUST_CHECK bool tls_session_output(struct tls_session *t, struct err *e);
+
+/* The session's own: records not yet handed on. */
+struct buf *tls_session_queue(struct tls_session *t);
 
 MUST_CHECK bool tls_session_exporter(struct tls_session *t, uint8_t out[static TLS_EXPORTER_SIZE]);
 

@@ -44,6 +44,7 @@ ws_conn_free(struct ws_conn *w)
 	net_defer_stop(&w->more);
 	buf_fini(&w->message);
 	buf_fini(&w->held);
+	ws_decoder_fini(&w->decoder);
 	free(w->dial);
 	free(w->end);
 	free(w);

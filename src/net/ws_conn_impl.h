@@ -35,8 +35,8 @@ struct ws_conn {
 	uint64_t ping_every_ms, ping_deadline_ms, close_deadline_ms, peer_timeout_ms;
 	uint64_t ping_end, ping_acked; /* where the ping ends on the wire; acknowledged so far */
 	size_t ping_unread; /* what waited in the system when the ping went out */
-	uint8_t ping_silent; /* slices of the deadline */
 	size_t max;
+	uint8_t ping_silent; /* slices of the deadline */
 	uint16_t code; /* 0: no closing handshake */
 	enum ws_role role;
 	enum ws_state state;

@@ -402,6 +402,8 @@ start(struct sqlite_store *s, struct err *e)
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	rc = pthread_create(&s->thread, NULL, writer, s);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc == 0)
+		(void)pthread_setname_np(s->thread, "store"); /* for those who look at threads */
 	return rc == 0 || err_set(e, ERR_IO, REASON_STORE_FAILED, "no thread: %s", strerror(rc));
 }
 

@@ -4,6 +4,7 @@
 #include "base/swar.h"
 #include "base/utf8.h"
 #include <openssl/evp.h>
+#include <stdlib.h>
 
 void
 ws_decoder_init(struct ws_decoder *d, enum ws_role role, uint64_t max_message)
@@ -12,6 +13,13 @@ ws_decoder_init(struct ws_decoder *d, enum ws_role role, uint64_t max_message)
 	d->role = role;
 	d->max = max_message;
 	d->head_need = 2;
+}
+
+void
+ws_decoder_fini(struct ws_decoder *d)
+{
+	free(d->control);
+	d->control = NULL;
 }
 
 static enum step
@@ -229,10 +237,8 @@ ws_close_code_ok(unsigned code)
 }
 
 static enum step
-finish_control(struct ws_decoder *d, struct ws_event *ev, struct err *e)
+finish_control(struct ws_decoder *d, struct span p, struct ws_event *ev, struct err *e)
 {
-	struct span p = span_of(d->control, d->control_n);
-
 	*ev = (struct ws_event){.op = (enum ws_opcode)d->op, .data = p, .end = true};
 	if (d->op != WS_CLOSE)
 		return STEP_DONE;
@@ -252,16 +258,24 @@ finish_control(struct ws_decoder *d, struct ws_event *ev, struct err *e)
 	return STEP_DONE;
 }
 
+/* Most come whole, and need no place of their own. */
 static enum step
 feed_control(struct ws_decoder *d, struct span piece, struct ws_event *ev, struct err *e)
 {
-	if (piece.n)
-		memcpy(d->control + d->control_n, piece.p, piece.n);
-	d->control_n = (uint8_t)(d->control_n + piece.n);
+	if (d->left && !d->control && !(d->control = malloc(WS_CONTROL_MAX))) {
+		(void)err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "control frame");
+		return STEP_BAD;
+	}
+	if (d->left || d->control_n) {
+		if (piece.n)
+			memcpy(d->control + d->control_n, piece.p, piece.n);
+		d->control_n = (uint8_t)(d->control_n + piece.n);
+		piece = span_of(d->control, d->control_n);
+	}
 	if (d->left)
 		return STEP_MORE;
 	d->in_payload = false;
-	return finish_control(d, ev, e);
+	return finish_control(d, piece, ev, e);
 }
 
 static enum step

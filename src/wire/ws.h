@@ -1,7 +1,7 @@
 /* ws.h - WebSocket framing (RFC 6455), both roles, without I/O. Owns the position inside the
- * current frame, the fragment state and a control frame's payload, never data bytes: those are
- * unmasked where they lie, in the caller's buffer, and handed on as spans of it. Allocates
- * nothing. Refuses a frame at the first byte that makes it illegal. No extension is spoken. */
+ * current frame, the fragment state and a control frame that comes in pieces, never data bytes:
+ * those are unmasked where they lie, in the caller's buffer, and handed on as spans of it. Refuses
+ * a frame at the first byte that makes it illegal. No extension is spoken. */
 #ifndef WIRE_WS_H
 #define WIRE_WS_H
 
@@ -28,7 +28,7 @@ enum ws_role {
 /* Something that arrived. */
 struct ws_event {
 	enum ws_opcode op; /* never WS_CONTINUATION: a fragment has its message's opcode */
-	struct span data; /* borrowed: of the fed buffer, or of the decoder for control frames */
+	struct span data; /* borrowed: of the fed buffer, or of the decoder; until the next call */
 	bool end; /* the message (not only its frame) is whole with this piece */
 	uint16_t code; /* WS_CLOSE: its status code, 1005 where none was sent; data is the text */
 };
@@ -45,15 +45,18 @@ struct ws_decoder {
 	uint8_t message_op; /* 0 outside a fragmented message */
 	bool closed; /* a close frame came: nothing may follow */
 	uint8_t utf8_need, utf8_low, utf8_high;
-	uint8_t control[WS_CONTROL_MAX], control_n;
+	uint8_t control_n;
+	uint8_t *control; /* WS_CONTROL_MAX bytes, once a control frame has come in pieces */
 };
 
 /* Start as one of the roles, with a ceiling for a message. */
 void ws_decoder_init(struct ws_decoder *d, enum ws_role role, uint64_t max_message);
+void ws_decoder_fini(struct ws_decoder *d);
 
 /* Take from the n bytes at `in`, unmasking in place; *used says how many. STEP_DONE: *ev holds an
  * event; call again with the rest. STEP_MORE: all was used and there is no event. STEP_BAD:
- * PROTOCOL_ERROR, INVALID_UTF8 or MESSAGE_TOO_BIG, whose reason_ws is the code to close with. */
+ * PROTOCOL_ERROR, INVALID_UTF8, MESSAGE_TOO_BIG or NO_MEMORY, whose reason_ws is the code to close
+ * with. */
 MUST_CHECK enum step ws_decode(
     struct ws_decoder *d, uint8_t *in, size_t n, size_t *used, struct ws_event *ev, struct err *e);
 

@@ -34,6 +34,7 @@ run(enum ws_role role, uint64_t max, const void *bytes, size_t n, size_t piece, 
 				buf_add_str(said, "|");
 		}
 	}
+	ws_decoder_fini(&d);
 	free(copy);
 	return step;
 }
