@@ -89,6 +89,18 @@ buf_add_u8(struct buf *b, uint8_t v)
 }
 
 void
+buf_add_dec(struct buf *b, uint64_t v)
+{
+	uint8_t digits[20];
+	size_t at = sizeof digits;
+
+	do
+		digits[--at] = (uint8_t)('0' + v % 10);
+	while ((v /= 10) > 0);
+	buf_add(b, span_of(digits + at, sizeof digits - at));
+}
+
+void
 buf_add_be(struct buf *b, uint64_t v, size_t n)
 {
 	for (size_t i = n; i > 0; i--)

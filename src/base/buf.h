@@ -26,6 +26,7 @@ void buf_clear(struct buf *b);
 void buf_add(struct buf *b, struct span s);
 void buf_add_str(struct buf *b, const char *s);
 void buf_add_u8(struct buf *b, uint8_t v);
+void buf_add_dec(struct buf *b, uint64_t v);
 /* Append an unsigned integer of n bytes (1..8), big- or little-endian. */
 void buf_add_be(struct buf *b, uint64_t v, size_t n);
 void buf_add_le(struct buf *b, uint64_t v, size_t n);

@@ -10,9 +10,13 @@
 #define SLOTS    64
 #define TEXT_MAX 16384
 
-/* An answer and what it was written from: equal bytes in, equal bytes out. */
+/* An answer, and what it was written under. */
 struct slot {
-	struct resolve of;
+	uint64_t version; /* of its app; 0: none is kept */
+	uint64_t nets_age;
+	bool draining;
+	struct registry_now since, until;
+	bool allowed;
 	struct buf text;
 };
 
@@ -54,33 +58,51 @@ slot_of(struct resolve_cache *k, struct span name)
 	return &k->slots[(h ^ h >> 16) % SLOTS];
 }
 
-static const struct buf *
-text_of(struct control *c, struct span app, const struct resolve *a)
+/* A wall clock that was set back lies before `since`. */
+static bool
+stands(const struct control *c, const struct slot *k, uint64_t version, struct registry_now now)
 {
-	struct slot *s = slot_of(c->resolves, app);
+	return version && k->version == version && k->nets_age == c->nets_age
+	       && k->draining == c->draining && now.s >= k->since.s && now.s < k->until.s
+	       && now.ms < k->until.ms;
+}
 
-	if (s->text.n && memcmp(&s->of, a, sizeof *a) == 0)
-		return &s->text;
-	s->of = *a;
-	buf_fini(&s->text);
-	buf_init(&s->text, TEXT_MAX);
-	view_write_resolve(&s->text, a, c->custom_root);
-	return &s->text;
+/* False: no such app. */
+static bool
+write_anew(struct control *c, struct slot *k, struct span app, struct registry_now now)
+{
+	struct resolve a;
+
+	k->version = 0;
+	if (!registry_resolve(c->registry, app, now, &a))
+		return false;
+	if (c->draining && a.allowed) {
+		a.allowed = false;
+		a.reason = REASON_DRAINING;
+	}
+	buf_fini(&k->text);
+	buf_init(&k->text, TEXT_MAX);
+	view_write_resolve(&k->text, &a, c->custom_root);
+	*k = (struct slot){.version = registry_version(c->registry, app),
+	    .nets_age = c->nets_age,
+	    .draining = c->draining,
+	    .since = now,
+	    .until = a.until,
+	    .allowed = a.allowed,
+	    .text = k->text};
+	return true;
 }
 
 void
 resolve_answer(struct control *c, struct http_req *r, struct span app)
 {
-	struct resolve a;
+	struct slot *k = slot_of(c->resolves, app);
+	struct registry_now now = control_now(c);
 	struct buf b;
 
-	memset(&a, 0, sizeof a); /* holes too, for the comparison */
-	if (msg_app_name_ok(app) && registry_resolve(c->registry, app, control_now(c), &a)) {
-		if (c->draining && a.allowed) {
-			a.allowed = false;
-			a.reason = REASON_DRAINING;
-		}
-		api_answer(r, a.allowed ? 200 : 403, "application/json", text_of(c, app, &a));
+	if (stands(c, k, registry_version(c->registry, app), now)
+	    || (msg_app_name_ok(app) && write_anew(c, k, app, now))) {
+		api_answer(r, k->allowed ? 200 : 403, "application/json", &k->text);
 		return;
 	}
 	buf_init(&b, TEXT_MAX);

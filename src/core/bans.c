@@ -37,6 +37,7 @@ mark(struct registry *r, const char *name, bool banned)
 
 	if (a)
 		a->banned = banned;
+	registry_touch(r, a);
 }
 
 bool

@@ -153,7 +153,15 @@ put_row(struct registry *r, struct app *a, size_t at, const struct app_row *row,
 	a->last_attested_at = row->last_attested_at;
 	a->sealed = row->sealed;
 	a->banned = registry_is_banned(r, row->name);
+	registry_touch(r, a);
 	return true;
+}
+
+void
+registry_touch(struct registry *r, struct app *a)
+{
+	if (a)
+		a->version = ++r->versions;
 }
 
 static void
@@ -443,6 +451,7 @@ registry_attach(struct registry *r, const struct registry_admission *adm, struct
 		for (struct replica *q = a->first; q; q = q->next)
 			q->warned = false;
 	a->invalid = false;
+	registry_touch(r, a);
 	if (older) {
 		*replaced = older->session;
 		unlink_replica(older);
@@ -460,6 +469,7 @@ registry_detach(struct registry *r, struct replica *p, bool invalid)
 		return;
 	if (p->app)
 		p->app->invalid = invalid;
+	registry_touch(r, p->app);
 	unlink_replica(p);
 	free(p->strs);
 	free(p);
@@ -470,6 +480,7 @@ registry_unroute(struct registry *r, struct replica *p)
 {
 	p->routed = false;
 	lease_end(&p->lease);
+	registry_touch(r, p->app);
 }
 
 void
@@ -477,6 +488,7 @@ registry_drain(struct registry *r, struct replica *p)
 {
 	p->draining = true;
 	p->routed = false;
+	registry_touch(r, p->app);
 }
 
 void
@@ -485,6 +497,7 @@ registry_health(struct registry *r, struct replica *p, bool pass, struct registr
 	p->health = pass ? HEALTH_PASS : HEALTH_FAIL;
 	p->last_health_at = now.s;
 	p->last_health_ms = now.ms;
+	registry_touch(r, p->app);
 }
 
 void
@@ -522,6 +535,7 @@ registry_pending(struct registry *r, const char *app_name, int delta)
 		a->pending++;
 	else if (a && delta < 0 && a->pending > 0)
 		a->pending--;
+	registry_touch(r, a);
 }
 
 bool

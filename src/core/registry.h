@@ -131,11 +131,18 @@ struct resolve {
 	size_t replicas, replicas_connected, replicas_serving, in_flight;
 	bool allowed;
 	enum reason reason; /* REASON_OK when allowed */
+	/* All but in_flight stays so until one of these moments, unless registry_version changes or
+	 * the networks do. */
+	struct registry_now until;
 };
 
 /* Fill every field. False: unknown_app (out is then empty but for `reason`). */
 bool registry_resolve(
     const struct registry *r, struct span app_name, struct registry_now now, struct resolve *out);
+
+/* Another number after each act that changes what registry_resolve tells of the app, and for each app;
+ * 0: unknown_app. */
+uint64_t registry_version(const struct registry *r, struct span app_name);
 
 /* A tunnel has registered this name and is not attested yet (+1), or is done with it (-1): shown
  * as `pending`, and nothing else. No-op for a name that is not bound. */

@@ -32,6 +32,7 @@ struct app {
 	bool banned;
 	bool invalid; /* the last replica to go had failed its re-attestation */
 	size_t pending; /* tunnels that have registered and are not attested */
+	uint64_t version; /* registry_version */
 	struct replica *first;
 };
 
@@ -64,6 +65,7 @@ struct registry {
 	struct ban_row *bans; /* in the order of their names */
 	size_t ban_n, ban_cap;
 	uint64_t picks;
+	uint64_t versions; /* the last that was given away */
 };
 
 #define SHARE_WHOLE 1000u
@@ -71,6 +73,9 @@ struct registry {
 
 struct strs *strs_new(const char *const *v, size_t n);
 const char *strs_get(const struct strs *s, size_t i);
+
+/* Something that registry_resolve tells of this app has changed; NULL is taken. */
+void registry_touch(struct registry *r, struct app *a);
 
 /* The app of that name, or NULL; *at is where it stands or would. */
 struct app *registry_app(const struct registry *r, struct span name, size_t *at);

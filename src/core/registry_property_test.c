@@ -37,6 +37,12 @@ static struct {
 	int64_t expires_at;
 } book[NAMES];
 
+/* What was told last, which stands while version and clock say so. */
+static struct {
+	struct resolve r;
+	uint64_t version;
+} told[NAMES];
+
 static struct networks nets;
 static struct registry *reg;
 static struct registry_now now;
@@ -261,6 +267,19 @@ something_happens(struct tun *t)
 }
 
 static void
+stands(int n, struct resolve r, struct span name)
+{
+	uint64_t version = registry_version(reg, name);
+
+	assert_int_not_equal(version, 0);
+	r.in_flight = 0;
+	if (version == told[n].version && now.s < told[n].r.until.s && now.ms < told[n].r.until.ms)
+		assert_memory_equal(&r, &told[n].r, sizeof r);
+	told[n].version = version;
+	told[n].r = r;
+}
+
+static void
 invariants(void)
 {
 	struct resolve r;
@@ -280,6 +299,7 @@ invariants(void)
 		assert_int_equal(registry_resolve(reg, span_str(name), now, &r), book[n].bound);
 		if (!book[n].bound)
 			continue;
+		stands(n, r, span_str(name));
 		assert_int_equal(r.replicas, replicas_of(n));
 		assert_int_equal(r.in_flight, in_flight);
 		assert_int_equal(r.row.repo_id, book[n].repo_id);
@@ -301,6 +321,7 @@ names_and_agents_stay_whose_they_are(void **state)
 		x = seed;
 		now = (struct registry_now){.s = 1000000, .ms = 5000};
 		memset(book, 0, sizeof book);
+		memset(told, 0, sizeof told);
 		memset(tuns, 0, sizeof tuns);
 		assert_true(registry_new(&reg, &SET, &nets, &e));
 		for (int i = 0; i < SESSIONS; i++)

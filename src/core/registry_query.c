@@ -169,10 +169,28 @@ show_app(
 	out->health_status = "unknown";
 	out->freshness = "none";
 	out->registration_state = "active";
-	if (now.s >= a->expires_at - r->set->warn_s)
+	out->until.s = a->expires_at - r->set->warn_s;
+	if (now.s >= a->expires_at - r->set->warn_s) {
 		out->registration_state = "warning";
-	if (app_expired(a, now.s))
+		out->until.s = a->expires_at;
+	}
+	if (app_expired(a, now.s)) {
 		out->registration_state = "expired";
+		out->until.s = INT64_MAX;
+	}
+}
+
+/* The clock alone changes what is told of a replica when its lease and its health run out. */
+static void
+stands_until(
+    const struct registry *r, const struct replica *p, struct registry_now now, uint64_t *until_ms)
+{
+	uint64_t health_ms = p->last_health_ms + 1000 * (uint64_t)r->set->health_timeout_s + 1;
+
+	if (lease_holds(&p->lease, now.ms) && p->lease.until_ms < *until_ms)
+		*until_ms = p->lease.until_ms;
+	if (health_now(r, p, now) != HEALTH_UNKNOWN && health_ms < *until_ms)
+		*until_ms = health_ms;
 }
 
 static void
@@ -185,6 +203,7 @@ resolve_app(
 
 	memset(out, 0, sizeof *out);
 	show_app(r, a, now, out);
+	out->until.ms = UINT64_MAX;
 	for (const struct replica *p = a->first; p; p = p->next) {
 		enum fitness f = fitness(r, a, p, now);
 
@@ -193,6 +212,7 @@ resolve_app(
 		out->replicas_serving += f == FIT_SERVING;
 		unbound |= f == FIT_SERVING && p->unbound;
 		out->in_flight += p->in_flight;
+		stands_until(r, p, now, &out->until.ms);
 		if (!shown || f > best
 		    || (f == best && p->last_attested_at > shown->last_attested_at))
 			shown = p;
@@ -224,6 +244,15 @@ registry_resolve(
 	memset(out, 0, sizeof *out);
 	out->reason = REASON_UNKNOWN_APP;
 	return false;
+}
+
+uint64_t
+registry_version(const struct registry *r, struct span app_name)
+{
+	size_t at;
+	const struct app *a = registry_app(r, app_name, &at);
+
+	return a ? a->version : 0;
 }
 
 size_t

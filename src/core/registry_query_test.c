@@ -314,6 +314,89 @@ freshness_is_that_of_the_least(void **state)
 	registry_detach(reg, p, false);
 }
 
+static uint64_t
+version_changes_from(uint64_t before)
+{
+	uint64_t version = registry_version(reg, span_str("app"));
+
+	assert_int_not_equal(version, before);
+	return version;
+}
+
+/* Whoever keeps an answer looks at nothing but version and clock. */
+static void
+each_act_makes_another_version(void **state)
+{
+	struct ban_row ban = {.name = "app"};
+	struct err e = {0};
+	char s1, s2;
+	struct replica *p, *q;
+	unsigned n = 0;
+	uint64_t v;
+
+	assert_int_equal(registry_version(reg, span_str("app")), 0);
+	p = join("app", "agent-1", &s1);
+	v = version_changes_from(0);
+	q = join("app", "agent-2", &s2);
+	v = version_changes_from(v);
+	registry_health(reg, p, false, now);
+	v = version_changes_from(v);
+	registry_pending(reg, "app", 1);
+	v = version_changes_from(v);
+	registry_pending(reg, "app", -1);
+	v = version_changes_from(v);
+	registry_drain(reg, p);
+	v = version_changes_from(v);
+	registry_unroute(reg, q);
+	v = version_changes_from(v);
+	assert_true(registry_ban(reg, &ban, &e));
+	v = version_changes_from(v);
+	assert_true(registry_unban(reg, "app"));
+	v = version_changes_from(v);
+	registry_detach(reg, q, true);
+	v = version_changes_from(v);
+	registry_detach(reg, p, false);
+	v = version_changes_from(v);
+	q = join("other", "agent-1", &s1);
+	assert_int_equal(registry_version(reg, span_str("app")), v);
+	assert_true(registry_delete(reg, "app", visit, &n, &e));
+	assert_int_equal(registry_version(reg, span_str("app")), 0);
+	p = join("app", "agent-3", &s1);
+	(void)version_changes_from(v);
+	registry_detach(reg, p, false);
+	registry_detach(reg, q, false);
+}
+
+/* A moment before, nothing has changed; at that moment, something has. */
+static void
+answers_stand_until_the_clock_ends_them(void **state)
+{
+	struct resolve r, then;
+	char s1;
+	struct replica *p = join("app", "agent-1", &s1);
+
+	for (int i = 0; i < 4; i++) {
+		assert_true(registry_resolve(reg, span_str("app"), now, &r));
+		uint64_t ms = r.until.ms == UINT64_MAX ? UINT64_MAX : r.until.ms - now.ms;
+		uint64_t s = r.until.s == INT64_MAX ? UINT64_MAX
+						    : 1000 * (uint64_t)(r.until.s - now.s);
+		uint64_t left = ms < s ? ms : s;
+
+		assert_true(left > 0 && left < UINT64_MAX);
+		now.ms += left - 1;
+		now.s += (int64_t)((left - 1) / 1000);
+		assert_true(registry_resolve(reg, span_str("app"), now, &then));
+		assert_memory_equal(&then, &r, sizeof r);
+		now.ms++;
+		now.s += (int64_t)(left / 1000 - (left - 1) / 1000);
+		assert_true(registry_resolve(reg, span_str("app"), now, &then));
+		assert_memory_not_equal(&then, &r, sizeof r);
+	}
+	assert_string_equal(then.registration_state, "expired");
+	assert_true(then.until.s == INT64_MAX && then.until.ms == UINT64_MAX);
+	registry_detach(reg, p, false);
+}
+
 int
 main(void)
 {
@@ -328,6 +411,8 @@ main(void)
 	    T(nothing_is_connected_from_disk),
 	    T(apps_come_in_order),
 	    T(sessions_of_an_app),
+	    T(each_act_makes_another_version),
+	    T(answers_stand_until_the_clock_ends_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

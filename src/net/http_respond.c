@@ -50,8 +50,11 @@ add_framing(struct http_req *r, struct buf *b, int status, int64_t length)
 	r->no_body = head || status == 204 || status == 304;
 	r->left = length;
 	/* RFC 9112 section 6.1, 6.2: neither field with 204. */
-	if (length >= 0 && status != 204 && !(status == 304 && length == 0))
-		buf_printf(b, "Content-Length: %lld" CRLF, (long long)length);
+	if (length >= 0 && status != 204 && !(status == 304 && length == 0)) {
+		buf_add_str(b, "Content-Length: ");
+		buf_add_dec(b, (uint64_t)length);
+		buf_add_str(b, CRLF);
+	}
 	if (length < 0 && !r->no_body) {
 		r->chunked = r->head.minor >= 1;
 		if (r->chunked)

@@ -20,20 +20,35 @@ http1_write_status_line(struct buf *out, int status)
 		out->failed = true;
 		return;
 	}
-	buf_printf(out, "HTTP/1.1 %d %s\r\n", status, http_status_phrase(status));
+	buf_add_str(out, "HTTP/1.1 ");
+	buf_add_dec(out, (unsigned)status);
+	buf_add_u8(out, ' ');
+	buf_add_str(out, http_status_phrase(status));
+	buf_add_str(out, "\r\n");
 }
 
 void
 http1_write_field_of(struct buf *out, struct http_field f)
 {
+	uint8_t *p;
+
 	if (!http_token_ok(f.name) || !http_value_ok(f.value)) {
 		out->failed = true;
 		return;
 	}
-	buf_add(out, f.name);
-	buf_add_str(out, ": ");
-	buf_add(out, f.value);
-	buf_add_str(out, "\r\n");
+	p = buf_grow(out, f.name.n + f.value.n + 4);
+	if (!p)
+		return;
+	memcpy(p, f.name.p, f.name.n);
+	p += f.name.n;
+	*p++ = ':';
+	*p++ = ' ';
+	if (f.value.n)
+		memcpy(p, f.value.p, f.value.n);
+	p += f.value.n;
+	*p++ = '\r';
+	*p++ = '\n';
+	buf_grow_commit(out, f.name.n + f.value.n + 4);
 }
 
 void
