@@ -78,12 +78,12 @@ visit_refuse(struct front *f, struct http_req *r, bool believed, const char *app
 
 /* -- the answer -- */
 
-/* No byte more of this answer: before its head a refusal, after it a cut that shows. */
+/* No byte more of this answer: while its head is here a refusal, after that a cut that shows. */
 static void
 break_off(struct visit *v, const struct err *why)
 {
 	v->x = NULL;
-	if (!v->answering) {
+	if (!v->answering || http_respond_take_back(v->r)) {
 		v->answering = true;
 		v->refused = visit_refuse(v->f, v->r, v->trusted, v->app, v->shown_id, why);
 		return;

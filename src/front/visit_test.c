@@ -492,6 +492,16 @@ cancels(void **state)
 		w.x.events->reset(w.x.ctx, &gone);
 		until(&w, &w.got, "HTTP/1.1 502 ");
 		hang_up(&w);
+		/* ... and behind it, while it is still here; an upgrade's is handed on at once */
+		if (i < 3) {
+			say(&w, asks[i]);
+			until(&w, &w.told, ">");
+			say_head(&w, 200, "");
+			w.open = false;
+			w.x.events->reset(w.x.ctx, &gone);
+			until(&w, &w.got, "HTTP/1.1 502 ");
+			hang_up(&w);
+		}
 		say(&w, asks[i]);
 		until(&w, &w.told, ">");
 		say_head(&w, 200, "");

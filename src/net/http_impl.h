@@ -36,6 +36,7 @@ struct http_req {
 	int64_t left; /* of the answer's announced length; -1: not announced */
 	bool body_done, end_told, paused, continued;
 	bool answered, chunked, no_body; /* head queued; how its body goes */
+	uint64_t said; /* bytes of the answer, its head's too, that were queued */
 	bool answer_done, keep;
 	bool piped; /* upgraded: bytes, both ways */
 	struct http_req_stats stats;

@@ -101,6 +101,25 @@ http_respond_interim(struct http_req *r, int status, const struct http_field *fi
 	return ok;
 }
 
+static bool
+say(struct http_req *r, struct span bytes)
+{
+	r->said += bytes.n;
+	return stream_write(r->conn->stream, bytes);
+}
+
+bool
+http_respond_take_back(struct http_req *r)
+{
+	if (!r->answered || r->answer_done || r->piped || !http_req_can_answer(r)
+	    || r->said > SIZE_MAX || !stream_take_back(r->conn->stream, (size_t)r->said))
+		return false;
+	r->answered = r->chunked = r->no_body = false;
+	r->left = -1;
+	r->said = r->stats.bytes_out = 0;
+	return true;
+}
+
 bool
 http_respond_head(
     struct http_req *r, int status, const struct http_field *fields, size_t n, int64_t length)
@@ -124,7 +143,7 @@ http_respond_head(
 	add_framing(r, &b, status, length);
 	add_connection(r, &b, http_field_find(fields, n, "upgrade") != NULL);
 	http1_write_end(&b);
-	ok = buf_ok(&b) && stream_write(r->conn->stream, buf_span(&b));
+	ok = buf_ok(&b) && say(r, buf_span(&b));
 	r->answered = ok;
 	if (ok)
 		http_req_note_answer(r, status);
@@ -135,7 +154,6 @@ http_respond_head(
 bool
 http_respond_body(struct http_req *r, struct span piece)
 {
-	struct stream *st = r->conn->stream;
 	char size[24];
 	int n;
 
@@ -150,10 +168,9 @@ http_respond_body(struct http_req *r, struct span piece)
 	}
 	r->stats.bytes_out += piece.n;
 	if (!r->chunked)
-		return stream_write(st, piece);
+		return say(r, piece);
 	n = snprintf(size, sizeof size, "%zx" CRLF, piece.n);
-	return n > 0 && stream_write(st, span_of(size, (size_t)n)) && stream_write(st, piece)
-	       && stream_write(st, span_str(CRLF));
+	return n > 0 && say(r, span_of(size, (size_t)n)) && say(r, piece) && say(r, span_str(CRLF));
 }
 
 bool

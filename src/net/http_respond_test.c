@@ -104,6 +104,29 @@ answer_with_hints(struct http_req *r)
 	assert_false(http_respond_interim(r, 103, &link, 1));
 }
 
+/* Behind an answer that waits to be sent, too. */
+static void
+answer_otherwise(struct http_req *r)
+{
+	assert_false(http_respond_take_back(r));
+	assert_true(http_respond_interim(r, 103, NULL, 0));
+	assert_true(http_respond_head(r, 200, NULL, 0, HTTP_LENGTH_UNKNOWN));
+	assert_true(http_respond_body(r, span_str("half")));
+	assert_true(http_respond_take_back(r));
+	assert_false(http_respond_take_back(r));
+	assert_true(http_respond_full(r, 502, NULL, NULL, 0, span_str("lost")));
+	assert_false(http_respond_take_back(r));
+}
+
+static void
+too_late(void *ctx)
+{
+	struct world *w = ctx;
+
+	assert_false(http_respond_take_back(w->req));
+	http_respond_end(w->req);
+}
+
 static void
 go_on(void *ctx)
 {
@@ -147,6 +170,13 @@ on_request(struct http_server *s, struct http_req *r, void *ctx)
 	} else if (span_is(p, "/hints")) {
 		http_req_set_ops(r, &quiet, w);
 		answer_with_hints(r);
+	} else if (span_is(p, "/otherwise")) {
+		http_req_set_ops(r, &quiet, w);
+		answer_otherwise(r);
+	} else if (span_is(p, "/too-late")) {
+		http_req_set_ops(r, &quiet, w);
+		assert_true(http_respond_head(r, 200, NULL, 0, HTTP_LENGTH_UNKNOWN));
+		net_timer_start(w->l, &w->act, 10, too_late, w);
 	} else if (span_is(p, "/go-on")) {
 		http_req_set_ops(r, &sink, w);
 		net_timer_start(w->l, &w->act, 250, go_on, w); /* beyond body_timeout_ms */
@@ -332,6 +362,25 @@ sends_interim_answers(void **state)
 	run(&w, &server_ops, "GET /hints HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
 	assert_int_equal(count(&w, " 103 "), 0);
 	assert_int_equal(count(&w, "page"), 1);
+	fini(&w);
+}
+
+static void
+takes_back_what_has_not_left(void **state)
+{
+	struct world w;
+
+	init(&w);
+	run(&w, &server_ops,
+	    "GET /hints HTTP/1.1\r\nHost: a\r\n\r\n"
+	    "GET /otherwise HTTP/1.1\r\nHost: a\r\n\r\n"
+	    "GET /too-late HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_int_equal(w.requests, 3);
+	assert_int_equal(count(&w, "page"), 1);
+	assert_int_equal(count(&w, "HTTP/1.1 502 Bad Gateway\r\n"), 1);
+	assert_int_equal(count(&w, "half"), 0);
+	assert_int_equal(count(&w, "HTTP/1.1 200 OK\r\n"), 2);
+	assert_int_equal(count(&w, "\r\n\r\nlostHTTP/1.1 200 OK\r\n"), 1);
 	fini(&w);
 }
 
@@ -621,6 +670,7 @@ main(void)
 	    cmocka_unit_test(takes_trailers),
 	    cmocka_unit_test(sends_trailers_to_who_takes_them),
 	    cmocka_unit_test(sends_interim_answers),
+	    cmocka_unit_test(takes_back_what_has_not_left),
 	    cmocka_unit_test(leaves_expect_to_the_handler),
 	    cmocka_unit_test(serves_http_1_0),
 	    cmocka_unit_test(hands_bytes_on_after_an_upgrade),

@@ -158,6 +158,10 @@ void http_respond_end_with(struct http_req *r, const struct fields *trailers);
 bool http_respond_full(struct http_req *r, int status, const char *content_type,
     const struct http_field *fields, size_t n, struct span body);
 
+/* Take back an answer that has not ended and of which no byte has left: another may be given. False
+ * where one may have. */
+bool http_respond_take_back(struct http_req *r);
+
 /* Cut the connection now, so that nobody takes what was sent for whole. */
 void http_req_abort(struct http_req *r, const struct err *why);
 

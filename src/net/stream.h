@@ -48,6 +48,9 @@ void stream_set_ops(struct stream *s, const struct stream_ops *ops, void *ctx);
  * (respect stream_is_full and that does not happen). May be called before on_open. */
 bool stream_write(struct stream *s, struct span bytes);
 
+/* Take back the last n bytes that were queued. False where some of them have gone. */
+bool stream_take_back(struct stream *s, size_t n);
+
 /* Set the marks of the queue: full at `high`, an error above `max`. Default 256 KiB and 4 MiB. */
 void stream_set_queue(struct stream *s, size_t high, size_t max);
 

@@ -69,6 +69,15 @@ stream_write(struct stream *s, struct span bytes)
 	return true;
 }
 
+bool
+stream_take_back(struct stream *s, size_t n)
+{
+	if (n > s->plain.n || !stream_is_writable(s))
+		return false;
+	s->plain.n -= n;
+	return true;
+}
+
 void
 stream_tell_drain(struct stream *s)
 {
