@@ -122,7 +122,7 @@ answer_of(const struct attempt *a)
 	const struct msg_attest_response *m = &a->msg.u.attest_response;
 
 	return (struct appraisal_answer){
-	    span_str(m->nonce), m->report_data, &a->msg.doc, m->measurements};
+	    span_str(m->nonce), m->proof.report_data, &a->msg.doc, m->proof.measurements};
 }
 
 /* What costs no signature comes first: a stranger with yesterday's answer is turned away here. */
@@ -142,7 +142,7 @@ read_answer(struct attempt *a, struct err *e)
 	if (!hex_decode(span_str(a->msg.u.attest_response.nonce), nonce, sizeof nonce)
 	    || memcmp(nonce, a->asked.nonce, sizeof nonce) != 0)
 		return err_set(e, ERR_UNTRUSTED, REASON_NONCE_MISMATCH, "not this challenge's");
-	if (!base64_decode(a->msg.u.attest_response.quote, &a->quote))
+	if (!base64_decode(a->msg.u.attest_response.proof.quote, &a->quote))
 		return err_set(e, ERR_MALFORMED, REASON_DCAP_VERIFICATION_FAILED,
 		    "the quote is no base64, or above %u bytes", LIMIT_QUOTE);
 	q = eedcap_quote_inspect(a->quote.p, a->quote.n, &a->dcap);
