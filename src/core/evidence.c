@@ -16,7 +16,7 @@ write_policy(struct jw *w, const struct network *net)
 	jw_object(w, "policy");
 	jw_str(w, "network", net->name);
 	jw_bool(w, "sealed_only", net->sealed_only);
-	jw_bool(w, "allow_unmeasured", !net->needs_pins);
+	jw_bool(w, "allow_unmeasured", !net->needs_pins && !net->sealed_only);
 	jw_bool(w, "debug", net->allow_debug);
 	jw_bool(w, "sgx", net->allow_sgx);
 	jw_bool(w, "legacy_agents", net->legacy_agents);

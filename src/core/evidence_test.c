@@ -160,7 +160,7 @@ what_is_written_is_read_and_holds(void **state)
 	assert_int_equal(v->verified_at, s.v.verified_at);
 	assert_int_equal(v->tcb, s.v.tcb);
 	assert_int_equal(v->net.tcb_accept, s.v.net.tcb_accept);
-	assert_true(v->net.sealed_only && !v->net.needs_pins && !v->net.allow_debug);
+	assert_true(v->net.sealed_only && v->net.needs_pins && !v->net.allow_debug);
 	assert_true(span_is(buf_span(&f.items[0].quote), "quote"));
 	assert_true(span_is(f.items[0].collateral, COLLATERAL));
 	assert_true(span_is(buf_span(&f.items[0].allowlist), LIST));
