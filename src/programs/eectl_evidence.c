@@ -218,9 +218,11 @@ verify_quote(struct eedcap_context *ctx, const struct evidence_item *it,
 {
 	static const struct eedcap_policy policy = QUOTE_POLICY;
 	struct eedcap_error why = {0};
-	struct eedcap_collateral *c = eedcap_collateral_parse(
-	    ctx, it->collateral.p, it->collateral.n, &why);
+	struct eedcap_collateral *c;
 
+	if (!it->collateral.n)
+		return err_set(e, ERR_POLICY, REASON_EVIDENCE_INCOMPLETE, "there is no collateral");
+	c = eedcap_collateral_parse(ctx, it->collateral.p, it->collateral.n, &why);
 	if (!c)
 		return quote_refused(&why, e);
 	found->verdict = eedcap_verify(ctx, it->quote.p, it->quote.n, c, found->at_s, &policy);
