@@ -13,6 +13,8 @@ import threading
 import pytest
 
 import harness
+import test_networks
+import test_tls
 import wsclient
 from harness import BUILD, HandAgent, http as ask, jcs, wait_for
 
@@ -585,3 +587,37 @@ def test_idle_tunnels_hold_none_of_it(world):
         assert (rss() - before) / 100 < 20000
     told = evidence_of(control, query="?limit=64")[0]
     assert len(told["replicas"]) == 64 and len(told["collateral"]) == 1
+
+
+# -- other tunnels --
+
+def test_the_connection_is_bound_where_tls_ends_here(world):
+    ca = test_tls.Authority(world.dir)
+    control = test_tls.tls_control(world, ca.issue(), **PLENTY)
+    test_tls.tls_agent(world, control, ca)
+    control.wait_allowed()
+    told, body = evidence_of(control)
+    standing = told["replicas"][0]["verification"]["binding"]
+    assert len(standing["channel"]) == 64 and standing["audience"] == f"https://localhost:{control.port}"
+    assert checked(world, body)[0] == 0
+    status, _, raw = ask("POST", f"{control.url}/v1/evidence/myapp", {"nonce": "ab" * 32})
+    assert status == 200, raw
+    fresh = json.loads(raw)["replicas"][0]["verification"]["binding"]
+    assert fresh["channel"] == standing["channel"] and fresh["audience"] == standing["audience"]
+    assert checked(world, raw, "--nonce", "ab" * 32)[0] == 0
+
+
+def test_the_first_agents_form_says_what_it_does_not_prove(world):
+    world.publish(world.allowlist("vm1", agent_dir_sha256="ab" * 32, agent_py_sha256="cd" * 32))
+    path = test_networks.write(world, old={"sealed_only": False, "legacy_agents": True})
+    control = world.control(EE_NETWORKS_FILE=str(path), **PLENTY)
+    agent = test_networks.FirstAgent(world, control)
+    agent.admitted()
+    told, body = evidence_of(control)
+    record = told["replicas"][0]["verification"]
+    assert record["freshness"] == "none" and record["binding"] is None and record["policy"]["legacy_agents"] is True
+    assert checked(world, body)[0] == 0
+    assert checked(world, body, "--nonce", "00" * 32)[:2] == (3, "freshness_missing")
+    assert post(control, "00" * 32)[1]["reason"] == "evidence_unsupported"
+    (world.dir / "e.json").write_bytes(body)
+    assert "may be a copy" in eectl(world, world.dir / "e.json")[1]

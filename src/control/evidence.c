@@ -2,6 +2,7 @@
 
 #include "control/api.h"
 #include "control/audit.h"
+#include "control/tunnel_endpoint.h"
 
 #include <stdlib.h>
 
@@ -32,12 +33,12 @@ evidence_forget(struct control *c, const struct attest_identity *id, uint64_t se
 
 void
 evidence_answer(struct control *c, struct http_req *r, const char *app_name,
-    const struct evidence_row *rows, size_t n, bool more)
+    const struct evidence_row *rows, size_t n, const char *next)
 {
 	struct buf b;
 
 	buf_init(&b, LIMIT_EVIDENCE);
-	evidence_write(&b, app_name, c->custom_root, rows, n, more ? rows[n - 1].agent_id : NULL);
+	evidence_write(&b, app_name, c->custom_root, rows, n, next);
 	api_answer(r, 200, "application/json", &b);
 	buf_fini(&b);
 }
@@ -57,23 +58,62 @@ asker_left(struct http_req *r, const struct err *why, void *ctx)
 
 static const struct http_req_ops ops = {.on_close = asker_left};
 
+/* Of the rows that were read, those of replicas that are here: the disk may be behind. */
+struct present {
+	const struct evidence_row *rows;
+	size_t n;
+	bool here[STORE_EVIDENCE_MAX];
+};
+
+static void
+mark_present(void *ctx, void *session)
+{
+	struct present *p = ctx;
+	const struct tunnel *t = session;
+
+	for (size_t i = 0; i < p->n; i++)
+		p->here[i] = p->here[i] || p->rows[i].session == t->id;
+}
+
+static void
+answer(struct asked *a, const struct evidence_row *rows, size_t n, bool more)
+{
+	struct present p = {.rows = rows, .n = n};
+	struct evidence_row *kept = malloc((n + 1) * sizeof *kept);
+	struct err e = {0};
+	size_t k = 0;
+
+	if (!kept) {
+		(void)err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "evidence");
+		api_refuse(a->r, &e, NULL, NULL);
+		return;
+	}
+	(void)registry_each_session(a->c->registry, a->q.app_name, mark_present, &p);
+	for (size_t i = 0; i < n; i++)
+		if (p.here[i])
+			kept[k++] = rows[i];
+	if (k || more) {
+		evidence_answer(
+		    a->c, a->r, a->q.app_name, kept, k, more ? rows[n - 1].agent_id : NULL);
+	} else {
+		(void)err_show(&e, "no replica that was asked for is attested");
+		(void)err_set(&e, ERR_NOT_NOW, REASON_NO_TUNNEL, "no evidence");
+		api_refuse(a->r, &e, NULL, NULL);
+	}
+	free(kept);
+}
+
 static void
 got_rows(void *ctx, const struct evidence_row *rows, size_t n, bool more, const struct err *why)
 {
 	struct asked *a = ctx;
-	struct err e = {0};
 
 	if (a->r) {
 		http_req_set_ops(a->r, NULL, NULL);
-		if (!why && n == 0) {
-			(void)err_set(&e, ERR_NOTFOUND, REASON_NO_TUNNEL, "no evidence");
-			(void)err_show(&e, "no replica that was asked for is attested");
-			why = &e;
-		}
 		if (why)
 			api_refuse(a->r, why, NULL, NULL);
 		else
-			evidence_answer(a->c, a->r, a->q.app_name, rows, n, more);
+			answer(a, rows, n, more);
 	}
 	free(a);
 }

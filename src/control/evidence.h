@@ -16,9 +16,9 @@ void evidence_get(struct control *c, struct http_req *r, struct span app);
 /* A replica is gone: so is its evidence, unless a later tunnel of its agent has put another. */
 void evidence_forget(struct control *c, const struct attest_identity *id, uint64_t session);
 
-/* Answer with a document. */
+/* Answer with a document. next: the agent_id behind which others follow, or NULL. */
 void evidence_answer(struct control *c, struct http_req *r, const char *app_name,
-    const struct evidence_row *rows, size_t n, bool more);
+    const struct evidence_row *rows, size_t n, const char *next);
 
 /* POST /v1/evidence/{app_name} */
 void fresh_ask(struct control *c, struct http_req *r, struct span app);

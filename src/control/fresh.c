@@ -137,7 +137,7 @@ judged(void *ctx, const struct evidence_row *row, const struct err *why)
 
 		let_go(f);
 		if (r)
-			evidence_answer(c, r, row->app_name, row, 1, false);
+			evidence_answer(c, r, row->app_name, row, 1, NULL);
 	} else if (why->code == ERR_IO || why->code == ERR_NOT_NOW || why->code == ERR_NOMEM) {
 		refuse(f, why);
 	} else {

@@ -325,8 +325,8 @@ evidence_read(struct evidence_file *out, struct span text, struct err *e)
 	memset(out, 0, sizeof *out);
 	if (text.n > LIMIT_EVIDENCE)
 		return odd(&r, "the file", "is too large");
-	if (!json_parse(
-		&out->doc, text, (struct json_limits){LIMIT_JSON_DEPTH, LIMIT_JSON_NODES}, &why)) {
+	if (!json_parse(&out->doc, text,
+		(struct json_limits){LIMIT_JSON_DEPTH, LIMIT_DOCUMENT_NODES}, &why)) {
 		if (why.code == ERR_NOMEM)
 			return no_memory(&r);
 		return odd(&r, "no JSON", why.detail);
