@@ -2,6 +2,7 @@
 are slow, gone or lie."""
 import base64
 import hashlib
+import http.server
 import json
 import os
 import pathlib
@@ -143,12 +144,10 @@ def test_people_read_every_step(world):
 
 def bend(document, path, value):
     """A copy with one member another; path by dots."""
-    copy = json.loads(json.dumps(document))
-    at, *more = [copy], *path.split(".")
-    at = copy
-    for k in more[:-1]:
+    copy = at = json.loads(json.dumps(document))
+    *way, last = path.split(".")
+    for k in way:
         at = at[int(k) if isinstance(at, list) else k]
-    last = int(more[-1]) if isinstance(at, list) else more[-1]
     at[last] = value(at[last]) if callable(value) else value
     return copy
 
@@ -164,7 +163,6 @@ def test_each_tampering_is_named(world):
     world.agent(control)
     control.wait_allowed()
     told, body = evidence_of(control)
-    # As written by ourselves: json.dumps would not keep the collateral's bytes otherwise.
     whole = json.loads(body)
     v, sha = "replicas.0.verification.", whole["replicas"][0]["verification"]["allowlist_sha256"]
     other = base64.b64encode(b'{"measurements":{"vm_image_id":"image-2"}}').decode()
@@ -366,6 +364,36 @@ def test_a_visitors_nonce(world):
     assert post(control, nonce, agent_id="another")[:2] == (503, {
         "type": "about:blank", "title": "Service Unavailable", "status": 503, "reason": "no_tunnel",
         "detail": "no replica that was asked for is attested"})
+
+
+def test_old_evidence_is_no_answer_to_a_nonce(world):
+    """A control plane that gives yesterday's collateral with today's quote says so of itself; whoever asks now judges as of now."""
+    control = world.control(**PLENTY)
+    world.agent(control)
+    control.wait_allowed()
+    nonce = "cd" * 32
+    raw = ask("POST", f"{control.url}/v1/evidence/myapp", {"nonce": nonce})[2]
+    bent = raw.replace(b'"verified_at":"2', b'"verified_at":"1', 1)
+
+    class Old(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            assert json.loads(self.rfile.read(int(self.headers["Content-Length"]))) == {"nonce": nonce}
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(bent)))
+            self.end_headers()
+            self.wfile.write(bent)
+
+        def log_message(self, *args):
+            pass
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Old)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_address[1]}/v1/evidence/myapp"
+    code, out, _ = eectl(world, url, "--nonce", nonce, "--json")
+    told = json.loads(out)["replicas"][0]
+    assert code == 0 and told["verified_at"].startswith("1") and told["at"].startswith("20")
+    assert eectl(world, url, "--nonce", nonce, "--at", told["verified_at"])[0] == 4
+    server.shutdown()
+    server.server_close()
 
 
 def test_what_is_no_request(world):

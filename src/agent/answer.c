@@ -155,7 +155,9 @@ send_evidence(struct answer *a, struct span quote)
 	if (e.code != ERR_NONE) {
 		evidence_failed(a, &e);
 	} else {
-		(void)a->send(a->ctx, buf_span(&text));
+		if (a->send(a->ctx, buf_span(&text)))
+			log_event(
+			    a->log, LOG_INFO, "evidence_made", "control", a->control->origin, NULL);
 		evidence_close(a);
 	}
 	buf_fini(&text);

@@ -32,7 +32,8 @@ const char usage_evidence[] =
     "                         the document has its digest alone\n"
     "  --root-ca FILE         trust this root instead of Intel's (PEM or DER)\n"
     "  --at TIME              judge as of this time: seconds since 1970, or RFC 3339\n"
-    "                         in UTC; default is when it was verified\n"
+    "                         in UTC; default is when it was verified, but now\n"
+    "                         where a URL is asked with a nonce\n"
     "  --now                  judge as of now\n"
     "  --json                 one JSON object\n"
     "\n"
@@ -101,12 +102,25 @@ parse_flags(struct options *o, int argc, char **argv)
 	return o->from || complain("a file or a URL is needed", NULL);
 }
 
+static bool
+is_url(const char *from)
+{
+	return span_starts(span_str(from), "http://") || span_starts(span_str(from), "https://");
+}
+
+/* What was made for this call has no other time than now, whatever it says of itself. */
+static bool
+is_judged_now(const struct options *o)
+{
+	return o->now || (!o->at && o->nonce_text && is_url(o->from));
+}
+
 static MUST_CHECK bool
 check_options(struct options *o)
 {
 	if (o->now && o->at)
 		return complain("--now and --at exclude each other", NULL);
-	if (o->now)
+	if (is_judged_now(o))
 		o->at_s = (int64_t)time(NULL);
 	if (o->at && !eectl_read_time(o->at, &o->at_s))
 		return complain("--at takes seconds since 1970, or YYYY-MM-DDThh:mm:ssZ", o->at);
@@ -190,7 +204,7 @@ fetch(const struct options *o, struct buf *out)
 static MUST_CHECK bool
 read_document(const struct options *o, struct buf *out)
 {
-	if (span_starts(span_str(o->from), "http://") || span_starts(span_str(o->from), "https://"))
+	if (is_url(o->from))
 		return fetch(o, out);
 	return eectl_read_file(o->from, LIMIT_EVIDENCE + 1, out);
 }
