@@ -3,7 +3,9 @@ its agent. Prints each step as it happens; stays up until Ctrl-C, or with --once
 steps, with exit status 1 if any failed."""
 import json
 import pathlib
+import secrets
 import signal
+import subprocess
 import sys
 import tempfile
 
@@ -76,6 +78,16 @@ def steps(w):
     w.agent(control, vm="open", name="sandbox", app="sandbox", network="sandbox-1", sealed=False, EE_RELEASE_TAG="v0.1.3-dev")
     body = control.wait_allowed("sandbox")
     check(body["sealed"] is False and body["network"] == "sandbox-1", "sandbox-1: accepted, sealed false")
+
+    step("7. A visitor who believes nobody")
+    nonce = secrets.token_hex(32)
+    done = subprocess.run([harness.BUILD / "src" / "programs" / "eectl", "evidence", "verify",
+                           f"{control.url}/v1/evidence/myapp", "--nonce", nonce, "--root-ca", w.dir / "sim" / "root_ca.pem"],
+                          capture_output=True, text=True)
+    print(f"  $ eectl evidence verify {control.url}/v1/evidence/myapp --nonce {nonce[:16]}...")
+    for line in done.stdout.splitlines():
+        print(f"  {line}")
+    check(done.returncode == 0, "every check repeated, on a quote made for the visitor's own nonce")
     return control
 
 

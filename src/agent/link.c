@@ -290,6 +290,7 @@ link_new(const struct link_opts *o, struct provider *provider, struct err *e)
 	    .loop = o->loop,
 	    .log = &o->env->log,
 	    .provider = provider,
+	    .share = o->share,
 	    .send = send_answer,
 	    .ctx = l};
 	reconnect_init(&l->reconnect);

@@ -13,11 +13,25 @@ log_of(struct link *l)
 	return &l->o.env->log;
 }
 
+#define CHANNEL_SIZE (2 * TLS_EXPORTER_SIZE + 1)
+
+/* Of the connection as it is; false, with "", where TLS has no exporter. */
+static bool
+channel_of(struct link *l, char dst[static CHANNEL_SIZE])
+{
+	uint8_t exporter[TLS_EXPORTER_SIZE];
+
+	dst[0] = '\0';
+	if (!ws_conn_tls_exporter(l->ws, exporter))
+		return false;
+	hex_encode(span_of(exporter, sizeof exporter), dst);
+	return true;
+}
+
 static void
 on_challenge(struct link *l, const struct msg_attest_request *m)
 {
-	uint8_t exporter[TLS_EXPORTER_SIZE];
-	char channel[2 * TLS_EXPORTER_SIZE + 1] = "";
+	char channel[CHANNEL_SIZE] = "";
 	struct log_line line;
 	struct err e = {0};
 
@@ -28,13 +42,26 @@ on_challenge(struct link *l, const struct msg_attest_request *m)
 	log_str(&line, "control", l->o.control->origin);
 	log_end(log_of(l), LOG_INFO, &line);
 	/* Without an exporter the quote binds no channel, and the control plane says so. */
-	if (m->channel && ws_conn_tls_exporter(l->ws, exporter))
-		hex_encode(span_of(exporter, sizeof exporter), channel);
-	else if (m->channel)
+	l->binds_channel = m->channel;
+	if (m->channel && !channel_of(l, channel))
 		log_event(log_of(l), LOG_WARN, "no_channel_binding", "hint",
 		    "the control plane ends TLS elsewhere: it needs EE_TUNNEL_CHANNEL=none", NULL);
 	if (!answer_begin(&l->answer, m, channel, &e))
 		log_failure(log_of(l), LOG_ERROR, "challenge_refused", &e, NULL);
+}
+
+/* Evidence binds what the last challenge asked to be bound. An agent that is not attested has nothing
+ * to show, and one that speaks version 1 has not said that it can. */
+static void
+on_evidence_request(struct link *l, const struct msg_evidence_request *m)
+{
+	char channel[CHANNEL_SIZE] = "";
+
+	if (!l->attested || !l->serving || serving_version(l->serving) != 2)
+		return;
+	if (l->binds_channel)
+		(void)channel_of(l, channel);
+	answer_evidence_begin(&l->answer, m, channel);
 }
 
 /* The tunnel's version is settled by the first word of admission: what was offered, where the
@@ -143,6 +170,8 @@ link_hear_text(struct link *l, struct span text)
 	}
 	if (m.type == MSG_ATTEST_REQUEST)
 		on_challenge(l, &m.u.attest_request);
+	else if (m.type == MSG_EVIDENCE_REQUEST)
+		on_evidence_request(l, &m.u.evidence_request);
 	else if (m.type == MSG_STATUS)
 		on_status(l, &m.u.status);
 	else if (m.type == MSG_PROXY_REQUEST && l->serving)

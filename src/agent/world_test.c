@@ -176,17 +176,17 @@ check_answer(struct world *w, const struct msg *m)
 	w->answers++;
 	assert_string_equal(r->nonce, NONCE);
 	assert_true(hex_decode(span_str(NONCE), b.nonce, sizeof b.nonce));
-	assert_true(attest_report_data(&m->doc, r->measurements, &b, want, &e));
-	assert_true(hex_decode(r->report_data, told, sizeof told));
+	assert_true(attest_report_data(&m->doc, r->proof.measurements, &b, want, &e));
+	assert_true(hex_decode(r->proof.report_data, told, sizeof told));
 	assert_memory_equal(told, want, sizeof want);
 	assert_memory_equal(w->quoted, want, sizeof want);
 	buf_init(&quote, LIMIT_QUOTE);
-	assert_true(base64_decode(r->quote, &quote));
+	assert_true(base64_decode(r->proof.quote, &quote));
 	assert_true(span_is(buf_span(&quote), "QUOTE"));
 	buf_fini(&quote);
-	assert_true(json_get(&m->doc, r->measurements, "agent_sha256") != NULL);
+	assert_true(json_get(&m->doc, r->proof.measurements, "agent_sha256") != NULL);
 	assert_true(json_is(
-	    json_get(&m->doc, json_get(&m->doc, r->measurements, "agent_config"), "backend"),
+	    json_get(&m->doc, json_get(&m->doc, r->proof.measurements, "agent_config"), "backend"),
 	    backend_address_claim(&w->config.backend)));
 }
 

@@ -4,7 +4,6 @@
 
 #include <openssl/evp.h>
 
-#include "base/jcs.h"
 #include "base/limits.h"
 
 bool
@@ -43,6 +42,26 @@ attest_claims_digest(const struct json_doc *doc, const struct json_node *claims,
 	return hash_canonical(doc, claims, out, e);
 }
 
+const char *
+attest_purpose_name(enum attest_purpose p)
+{
+	return p == ATTEST_FOR_EVIDENCE ? "easy-enclave/evidence/1" : "easy-enclave/attest/2";
+}
+
+void
+attest_binding_write(struct jw *w, const struct attest_binding *b)
+{
+	jw_str(w, "v", attest_purpose_name(b->purpose));
+	jw_hex(w, "nonce", span_of(b->nonce, sizeof b->nonce));
+	jw_str(w, "audience", b->audience);
+	jw_str(w, "channel", b->channel);
+	jw_str(w, "repo", b->id->repo);
+	jw_str(w, "release_tag", b->id->release_tag);
+	jw_str(w, "app_name", b->id->app_name);
+	jw_str(w, "network", b->id->network);
+	jw_str(w, "agent_id", b->id->agent_id);
+}
+
 /* The members need not stand in order here: the text is parsed again and canonicalised like the
  * claims, so that one writer decides how both digests' input looks. */
 bool
@@ -56,15 +75,7 @@ attest_binding_digest(
 
 	buf_init(&text, 16384);
 	jw_object(&w, NULL);
-	jw_str(&w, "v", "easy-enclave/attest/2");
-	jw_hex(&w, "nonce", span_of(b->nonce, sizeof b->nonce));
-	jw_str(&w, "audience", b->audience);
-	jw_str(&w, "channel", b->channel);
-	jw_str(&w, "repo", b->id->repo);
-	jw_str(&w, "release_tag", b->id->release_tag);
-	jw_str(&w, "app_name", b->id->app_name);
-	jw_str(&w, "network", b->id->network);
-	jw_str(&w, "agent_id", b->id->agent_id);
+	attest_binding_write(&w, b);
 	jw_end_object(&w);
 	ok = buf_ok(&text) || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "binding");
 	ok = ok

@@ -6,7 +6,7 @@
 #define ATTEST_ATTEST_H
 
 #include "base/err.h"
-#include "base/json.h"
+#include "base/jcs.h"
 #include "base/span.h"
 
 #define ATTEST_REPO_MAX     140 /* GitHub: 39 for the owner, the slash, 100 for the name */
@@ -29,8 +29,16 @@ struct attest_identity {
 /* Copy it with its text, in one block that free() frees. NULL without memory. */
 struct attest_identity *attest_identity_copy(const struct attest_identity *id);
 
+/* What a quote is made for, so that none serves for the other: `v` of the binding says it. */
+enum attest_purpose {
+	ATTEST_FOR_ADMISSION, /* easy-enclave/attest/2: the control plane's challenge */
+	ATTEST_FOR_EVIDENCE /* easy-enclave/evidence/1: a nonce of anybody's */
+};
+const char *attest_purpose_name(enum attest_purpose p);
+
 /* What the second half of the report data binds a quote to. */
 struct attest_binding {
+	enum attest_purpose purpose;
 	const struct attest_identity *id;
 	uint8_t nonce[ATTEST_NONCE];
 	const char *audience; /* finished origin, `scheme://host[:port]` */
@@ -58,6 +66,9 @@ MUST_CHECK bool attest_claims_digest(const struct json_doc *doc, const struct js
 /* SHA-256 over the canonical form of the binding. Fails for lack of memory only. */
 MUST_CHECK bool attest_binding_digest(
     const struct attest_binding *b, uint8_t out[static ATTEST_DIGEST], struct err *e);
+
+/* Write the binding's members into an open object. */
+void attest_binding_write(struct jw *w, const struct attest_binding *b);
 
 /* claims digest, then binding digest. */
 MUST_CHECK bool attest_report_data(const struct json_doc *doc, const struct json_node *claims,

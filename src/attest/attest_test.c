@@ -52,6 +52,10 @@ digests_are_the_known_ones(void **state)
 	assert_true(attest_binding_digest(&b, out, &e));
 	assert_string_equal(hex_encode(span_of(out, 32), hex),
 	    "341c4a80694c9a8b296363e19b76faf92225ba516de059521d807243f730a2c1");
+	b.purpose = ATTEST_FOR_EVIDENCE;
+	assert_true(attest_binding_digest(&b, out, &e));
+	assert_string_equal(hex_encode(span_of(out, 32), hex),
+	    "d91ceeb8dd4e93843263a897e8bb2c17cd57675ea04e1ab5e197ae9e9e2f6c71");
 }
 
 static bool
@@ -121,10 +125,10 @@ report_data_is_both_digests(void **state)
 static void
 every_member_binds(void **state)
 {
-	uint8_t seen[9][ATTEST_DIGEST];
+	uint8_t seen[10][ATTEST_DIGEST];
 	struct err e = {0};
 
-	for (unsigned i = 0; i < 9; i++) {
+	for (unsigned i = 0; i < 10; i++) {
 		struct attest_identity id = ID;
 		struct attest_binding b = binding();
 		const char **const members[] = {
@@ -139,6 +143,8 @@ every_member_binds(void **state)
 			b.audience = "http://cp.example";
 		else if (i == 7)
 			b.channel = "00";
+		else if (i == 8)
+			b.purpose = ATTEST_FOR_EVIDENCE;
 		assert_true(attest_binding_digest(&b, seen[i], &e));
 		assert_int_equal(attest_identity_eq(&id, &ID), i >= 5);
 		for (unsigned k = 0; k < i; k++)

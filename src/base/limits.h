@@ -58,10 +58,12 @@
 #define LIMIT_COLLATERAL (8u * 1024 * 1024)
 /* Platforms whose certificates and signatures are remembered: 6 MB when all are there. */
 #define LIMIT_PLATFORMS_KNOWN 4096u
-/* Values of one collateral document: a level has about 130, genuine documents have 20 levels. */
+/* Values of one collateral document, or of one with evidence: a level has about 130, genuine documents have 20 levels. */
 #define LIMIT_DOCUMENT_NODES 400000u
 /* Allowlist asset: a few registers; a thousand alternatives still fit. */
 #define LIMIT_ALLOWLIST (1024u * 1024)
+/* An evidence document: sixty-four replicas of a few quotes' size, collateral and allowlist once. */
+#define LIMIT_EVIDENCE (32u * 1024 * 1024)
 /* Networks file: sixteen networks of a few members each. */
 #define LIMIT_NETWORKS_FILE (64u * 1024)
 /* Claims: 64 members of identifiers and digests. */

@@ -60,6 +60,7 @@ collateral_unref(struct collateral *col)
 	if (--col->refs > 0)
 		return;
 	eedcap_collateral_free(col->handle);
+	buf_fini(&col->text);
 	free(col);
 }
 

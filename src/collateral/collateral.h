@@ -6,6 +6,7 @@
 #ifndef COLLATERAL_COLLATERAL_H
 #define COLLATERAL_COLLATERAL_H
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "eedcap.h"
 #include "net/fetch.h"
@@ -17,6 +18,10 @@ struct collateral_wait;
 /* A shared entry. */
 struct collateral {
 	struct eedcap_collateral *handle;
+	/* The handle as text, and its digest: made by whoever asks first (a worker's work), and empty
+	 * before. */
+	struct buf text;
+	uint8_t text_sha256[32];
 	unsigned refs;
 };
 

@@ -7,9 +7,11 @@
 /* An older tunnel that must prove itself is looked at this often. */
 #define CONTEST_MS 200
 
-static void
-join_advisories(const struct eedcap_verdict *v, char dst[static ROW_ADVISORIES_MAX])
+void
+attempt_join_advisories(struct attempt *a)
 {
+	const struct eedcap_verdict *v = a->verdict;
+	char *dst = a->advisories;
 	struct buf b;
 	const char *one;
 
@@ -31,7 +33,7 @@ fill_admission(struct attempt *a, struct err *e)
 	const struct session_settings *set = &a->c->session_set;
 	struct registry_admission *out = &a->admission;
 
-	join_advisories(a->verdict, a->advisories);
+	attempt_join_advisories(a);
 	*out = (struct registry_admission){.id = a->id,
 	    .repo_id = a->repo_id,
 	    .session = a->t,
@@ -48,6 +50,42 @@ fill_admission(struct attempt *a, struct err *e)
 	       || attest_sha256(span_of(p->ppid, sizeof p->ppid), out->platform, e);
 }
 
+bool
+attempt_evidence(struct attempt *a, struct evidence_row *row, struct err *e)
+{
+	struct evidence v = {.id = *a->id,
+	    .bound = !a->offline.unbound,
+	    .purpose = a->asked.purpose,
+	    .claims = (a->done ? a->msg.u.evidence_response.proof.measurements
+			       : a->msg.u.attest_response.proof.measurements)
+			  ->text,
+	    .net = a->net,
+	    .secret = a->secret,
+	    .verified_at = a->now_s,
+	    .custom_root = a->c->custom_root,
+	    .sealed = a->earned.sealed,
+	    .tcb = a->earned.tcb};
+
+	memcpy(v.nonce, a->asked.nonce, sizeof v.nonce);
+	control_copy(v.audience, sizeof v.audience, a->offline.audience);
+	memcpy(v.channel, a->channel, sizeof v.channel);
+	memcpy(v.collateral_sha256, a->col->text_sha256, ATTEST_DIGEST);
+	memcpy(v.allowlist_sha256, a->allowlist_sha256, ATTEST_DIGEST);
+	memcpy(v.advisories, a->advisories, sizeof v.advisories);
+	buf_clear(&a->record);
+	evidence_write_record(&a->record, &v);
+	*row = (struct evidence_row){.session = a->t->id,
+	    .record = buf_span(&a->record),
+	    .quote = buf_span(&a->quote),
+	    .collateral = buf_span(&a->col->text),
+	    .allowlist = buf_span(&a->list)};
+	control_copy(row->app_name, sizeof row->app_name, a->id->app_name);
+	control_copy(row->agent_id, sizeof row->agent_id, a->id->agent_id);
+	memcpy(row->collateral_sha256, a->col->text_sha256, ATTEST_DIGEST);
+	memcpy(row->allowlist_sha256, a->allowlist_sha256, ATTEST_DIGEST);
+	return buf_ok(&a->record) || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "evidence");
+}
+
 static void
 undo(struct attempt *a)
 {
@@ -62,6 +100,7 @@ note_left(struct attempt *a)
 
 	if (a->admission.replica)
 		return; /* its tunnel told of that */
+	evidence_forget(a->c, a->id, a->session);
 	(void)err_set(&e, ERR_IO, REASON_TUNNEL_LOST, "before it served");
 	audit_lease_end(a->c, a->id, &e);
 }
@@ -92,8 +131,10 @@ committed(void *ctx, const struct err *why)
 	}
 	if (!registry_attach(
 		a->c->registry, &a->admission, control_now(a->c), &t->replica, &replaced, &e)) {
-		if (!t->replica)
+		if (!t->replica) {
 			audit_lease_end(a->c, a->id, &e);
+			evidence_forget(a->c, a->id, t->id);
+		}
 		attempt_refuse(a, &e);
 		return;
 	}
@@ -138,11 +179,18 @@ refuse_unwritten(struct attempt *a, const struct err *e)
 static void
 commit(struct attempt *a)
 {
-	struct store_change ch[4];
+	struct store_change ch[5];
 	size_t n = 0;
 	struct err e = {0};
 
 	memset(ch, 0, sizeof ch);
+	a->session = a->t->id;
+	ch[n].op = STORE_PUT_EVIDENCE;
+	if (!attempt_evidence(a, &ch[n++].u.evidence, &e)) {
+		undo(a);
+		attempt_refuse(a, &e);
+		return;
+	}
 	ch[n].op = STORE_PUT_APP;
 	ch[n++].u.app = a->claim.row;
 	/* With every commit: the one that pinned first may have failed to reach the disk. */

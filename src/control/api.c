@@ -2,6 +2,7 @@
 
 #include "control/audit.h"
 #include "control/dashboard/page.h"
+#include "control/evidence.h"
 #include "control/resolve.h"
 #include "control/tunnel_endpoint.h"
 #include "wire/problem.h"
@@ -290,6 +291,12 @@ dispatch(struct control *c, struct http_req *r, const struct route_match *m)
 		break;
 	case ROUTE_PROXY_JSON:
 		proxy_json(c, r, m->app);
+		break;
+	case ROUTE_EVIDENCE:
+		evidence_get(c, r, m->app);
+		break;
+	case ROUTE_EVIDENCE_FRESH:
+		fresh_ask(c, r, m->app);
 		break;
 	case ROUTE_APPS:
 		apps_list(c, r);

@@ -33,6 +33,9 @@ attempt_free(struct attempt *a)
 	buf_fini(&a->text);
 	buf_fini(&a->quote);
 	free(a->id);
+	buf_fini(&a->list);
+	buf_fini(&a->col_text);
+	buf_fini(&a->record);
 	free(a);
 }
 
@@ -52,6 +55,11 @@ attempt_finish(struct attempt *a, enum session_event ev, const struct err *e)
 	struct session_input in = {.ev = ev, .attempt = a->number, .err = e};
 	struct tunnel *t = a->t;
 
+	if (a->done) {
+		a->done(a->done_ctx, NULL, e);
+		attempt_free(a);
+		return;
+	}
 	t->attempt = NULL;
 	attempt_free(a);
 	tunnel_step(t, &in);
@@ -76,7 +84,8 @@ attest_late(const struct attempt *a, const struct err *why)
 void
 attempt_refuse(struct attempt *a, const struct err *e)
 {
-	note_refusal(a, e);
+	if (!a->done)
+		note_refusal(a, e);
 	attempt_finish(a, SESSION_EV_REFUSED, e);
 }
 
@@ -85,7 +94,7 @@ attempt_refuse(struct attempt *a, const struct err *e)
 static void
 refuse_or_wait(struct attempt *a, const struct err *e, void (*retry)(void *ctx))
 {
-	if (e->code == ERR_IO && a->t->session.state == SESSION_REVERIFYING) {
+	if (e->code == ERR_IO && !a->done && a->t->session.state == SESSION_REVERIFYING) {
 		if (control_may_log(a->c))
 			log_failure(&a->c->env->log, LOG_WARN, "attestation_waits", e, "app",
 			    a->id->app_name, "agent", a->id->agent_id, NULL);
@@ -95,35 +104,23 @@ refuse_or_wait(struct attempt *a, const struct err *e, void (*retry)(void *ctx))
 	attempt_refuse(a, e);
 }
 
-/* The verifier's own tokens stand in the table of reasons, below dcap_verification_failed. */
-static bool
-dcap_refusal(const struct eedcap_error *d, struct err *e)
-{
-	static const enum err_code codes[] = {[EEDCAP_USAGE] = ERR_USAGE,
-	    [EEDCAP_MALFORMED] = ERR_MALFORMED,
-	    [EEDCAP_UNTRUSTED] = ERR_UNTRUSTED,
-	    [EEDCAP_EXPIRED] = ERR_EXPIRED,
-	    [EEDCAP_TCB] = ERR_TCB,
-	    [EEDCAP_POLICY] = ERR_POLICY,
-	    [EEDCAP_NO_MEMORY] = ERR_NOMEM};
-	enum reason r = reason_find(d->reason, strlen(d->reason));
-	bool known = d->kind > EEDCAP_OK && d->kind <= EEDCAP_NO_MEMORY;
-
-	(void)err_show(e, "%s", d->detail);
-	return err_set(e, known ? codes[d->kind] : ERR_UNTRUSTED,
-	    r == REASON_COUNT || r == REASON_OK ? REASON_DCAP_VERIFICATION_FAILED : r, "%s: %s",
-	    d->reason, d->detail);
-}
-
 /* --- offline --- */
 
+static const struct msg_proof *
+proof_of(const struct attempt *a)
+{
+	return a->done ? &a->msg.u.evidence_response.proof : &a->msg.u.attest_response.proof;
+}
+
+/* Fresh evidence names its nonce in the quote alone. */
 static struct appraisal_answer
 answer_of(const struct attempt *a)
 {
-	const struct msg_attest_response *m = &a->msg.u.attest_response;
+	const struct msg_proof *m = proof_of(a);
 
 	return (struct appraisal_answer){
-	    span_str(m->nonce), m->report_data, &a->msg.doc, m->measurements};
+	    span_str(a->done ? a->nonce_text : a->msg.u.attest_response.nonce), m->report_data,
+	    &a->msg.doc, m->measurements};
 }
 
 /* What costs no signature comes first: a stranger with yesterday's answer is turned away here. Of
@@ -141,15 +138,15 @@ read_answer(struct attempt *a, struct err *e)
 		return false;
 	a->has_msg = true;
 	/* Against our own copy, and before a byte of the quote is looked at. */
-	if (!hex_decode(span_str(a->msg.u.attest_response.nonce), nonce, sizeof nonce)
+	if (!hex_decode(answer_of(a).nonce, nonce, sizeof nonce)
 	    || memcmp(nonce, a->asked.nonce, sizeof nonce) != 0)
 		return err_set(e, ERR_UNTRUSTED, REASON_NONCE_MISMATCH, "not this challenge's");
-	if (!base64_decode(a->msg.u.attest_response.quote, &a->quote))
+	if (!base64_decode(proof_of(a)->quote, &a->quote))
 		return err_set(e, ERR_MALFORMED, REASON_DCAP_VERIFICATION_FAILED,
 		    "the quote is no base64, or above %u bytes", LIMIT_QUOTE);
 	q = eedcap_quote_inspect(a->quote.p, a->quote.n, &a->dcap);
 	if (!q)
-		return dcap_refusal(&a->dcap, e);
+		return quote_refused(&a->dcap, e);
 	quote_view_of(&view, q, EEDCAP_STATUS_NONE);
 	answer = answer_of(a);
 	ok = appraise_offline(&a->asked, &answer, &view, &a->offline, e);
@@ -191,7 +188,7 @@ done_offline(void *job, bool ran)
 		return;
 	}
 	if (a->readable && (!a->q || !eedcap_quote_platform(a->q, &a->platform, &a->dcap)))
-		a->readable = dcap_refusal(&a->dcap, &a->why);
+		a->readable = quote_refused(&a->dcap, &a->why);
 	if (!a->readable) {
 		e = a->why;
 		attempt_refuse(a, &e);
@@ -215,18 +212,15 @@ begin(void *ctx)
 	}
 }
 
-struct attempt *
-attest_start(struct tunnel *t, struct span message, const uint8_t nonce[static ATTEST_NONCE],
-    uint32_t number)
+static struct attempt *
+attempt_new(struct tunnel *t, struct span message, const uint8_t nonce[static ATTEST_NONCE])
 {
-	const struct network *net = networks_find(&t->c->nets, t->session.id->network);
 	struct attempt *a = calloc(1, sizeof *a);
 
 	if (!a)
 		return NULL;
 	a->c = t->c;
 	a->t = t;
-	a->number = number;
 	a->id = attest_identity_copy(t->session.id);
 	control_copy(a->channel, sizeof a->channel, t->channel);
 	memcpy(a->asked.nonce, nonce, sizeof a->asked.nonce);
@@ -234,16 +228,47 @@ attest_start(struct tunnel *t, struct span message, const uint8_t nonce[static A
 	a->asked.channel = a->channel;
 	a->asked.audiences = t->c->audiences;
 	a->asked.audience_n = t->c->audience_n;
-	/* Version 1 is what the first agents speak; a tunnel of version 2 binds a nonce. */
-	a->asked.legacy = net && net->legacy_agents && t->carriage.version == 1;
+	hex_encode(span_of(nonce, ATTEST_NONCE), a->nonce_text);
 	buf_init(&a->text, LIMIT_TEXT_ATTESTED);
 	buf_init(&a->quote, LIMIT_QUOTE);
+	buf_init(&a->list, LIMIT_ALLOWLIST);
+	buf_init(&a->col_text, (size_t)2 * LIMIT_COLLATERAL);
+	buf_init(&a->record, LIMIT_TEXT_UNATTESTED);
 	buf_add(&a->text, message);
 	if (!a->id || !buf_ok(&a->text)) {
 		attempt_free(a);
 		return NULL;
 	}
 	net_defer_call(a->c->loop, &a->begin, begin, a);
+	return a;
+}
+
+struct attempt *
+attest_start(struct tunnel *t, struct span message, const uint8_t nonce[static ATTEST_NONCE],
+    uint32_t number)
+{
+	const struct network *net = networks_find(&t->c->nets, t->session.id->network);
+	struct attempt *a = attempt_new(t, message, nonce);
+
+	if (!a)
+		return NULL;
+	a->number = number;
+	/* Version 1 is what the first agents speak; a tunnel of version 2 binds a nonce. */
+	a->asked.legacy = net && net->legacy_agents && t->carriage.version == 1;
+	return a;
+}
+
+struct attempt *
+attest_start_evidence(struct tunnel *t, struct span message,
+    const uint8_t nonce[static ATTEST_NONCE], attest_evidence_fn *done, void *ctx)
+{
+	struct attempt *a = attempt_new(t, message, nonce);
+
+	if (!a)
+		return NULL;
+	a->asked.purpose = ATTEST_FOR_EVIDENCE;
+	a->done = done;
+	a->done_ctx = ctx;
 	return a;
 }
 
@@ -277,14 +302,54 @@ fetch_collateral(void *ctx)
 		attempt_refuse(a, &e);
 }
 
+/* What many replicas share is written once for all of them. */
+static void
+make_text(struct attempt *a)
+{
+	struct err ignored = {0}; /* the text stays empty */
+	struct buf b;
+	size_t n = 0, size = 131072;
+	uint8_t *p;
+
+	buf_init(&b, a->col_text.max);
+	for (int i = 0; i < 2; i++) {
+		p = buf_grow(&b, size);
+		n = p ? eedcap_collateral_write(a->col->handle, (char *)p, size) : 0;
+		if (n < size)
+			break;
+		size = n + 1;
+	}
+	if (n && n < size && attest_sha256(span_of(b.p, n), a->col_sha256, &ignored))
+		buf_add(&a->col_text, span_of(b.p, n));
+	buf_fini(&b);
+}
+
+static void
+work_text(void *job)
+{
+	make_text(job);
+}
+
+/* Others may have been at it at the same time. */
+static bool
+keep_text(struct attempt *a, struct err *e)
+{
+	if (a->col->text.n)
+		return true;
+	if (!a->col_text.n)
+		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "collateral");
+	a->col->text = a->col_text;
+	memcpy(a->col->text_sha256, a->col_sha256, sizeof a->col_sha256);
+	buf_init(&a->col_text, 0);
+	return true;
+}
+
 /* On the loop: the signatures of quote and collateral were verified by workers, and what is left, to
  * compare one with the other, costs less than handing it to one. */
 static bool
 judge(struct attempt *a, struct err *e)
 {
-	/* Debug and TCB status are the network's to judge (core/policy.h), by their own names. */
-	static const struct eedcap_policy policy = {
-	    .accept = EEDCAP_ACCEPT_ANY, .flags = EEDCAP_ALLOW_DEBUG | EEDCAP_DENY_MIGRATABLE};
+	static const struct eedcap_policy policy = QUOTE_POLICY;
 	struct appraisal_answer answer = answer_of(a);
 	const struct network *net = networks_find(&a->c->nets, a->id->network);
 	struct quote_view view;
@@ -293,13 +358,60 @@ judge(struct attempt *a, struct err *e)
 		return err_set(e, ERR_POLICY, REASON_POLICY, "the network is not served any more");
 	a->nets_age = a->c->nets_age;
 	a->verdict = eedcap_judge(a->c->dcap, a->q, a->col->handle, a->now_s, &policy);
+	a->net = *net;
 	if (!a->verdict)
 		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "verdict");
 	if (!eedcap_verdict_accepted(a->verdict))
-		return dcap_refusal(eedcap_verdict_error(a->verdict), e);
+		return quote_refused(eedcap_verdict_error(a->verdict), e);
 	quote_view_of(&view, eedcap_verdict_quote(a->verdict), eedcap_verdict_status(a->verdict));
 	return appraise_full(
 	    net, &a->asked, &answer, &a->offline, &view, a->allowlist, a->secret, &a->earned, e);
+}
+
+static void
+hand_evidence(struct attempt *a)
+{
+	struct evidence_row row;
+	struct err e = {0};
+
+	attempt_join_advisories(a);
+	if (!attempt_evidence(a, &row, &e)) {
+		attempt_refuse(a, &e);
+		return;
+	}
+	a->done(a->done_ctx, &row, NULL);
+	attempt_free(a);
+}
+
+static void
+conclude(struct attempt *a)
+{
+	struct err e = {0};
+
+	if (!judge(a, &e))
+		attempt_refuse(a, &e);
+	else if (a->done)
+		hand_evidence(a);
+	else
+		attempt_claim(a);
+}
+
+static void
+done_text(void *job, bool ran)
+{
+	struct attempt *a = job;
+	struct err e = {0};
+
+	if (!attempt_come_back(a))
+		return;
+	if (!ran) {
+		(void)err_set(&e, ERR_NOT_NOW, REASON_DRAINING, "stopping");
+		attempt_finish(a, SESSION_EV_REFUSED, &e);
+	} else if (!keep_text(a, &e)) {
+		attempt_refuse(a, &e);
+	} else {
+		conclude(a);
+	}
 }
 
 static bool
@@ -310,6 +422,10 @@ take_allowlist(struct attempt *a, const struct release_asset *r, struct err *e)
 	a->repo_id = r->repo_id;
 	a->secret = r->is_private;
 	memcpy(a->allowlist_sha256, r->sha256, sizeof a->allowlist_sha256);
+	if (!r->is_private)
+		buf_add(&a->list, r->bytes);
+	if (!buf_ok(&a->list))
+		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "allowlist");
 	return registry_pin_check(
 		   a->c->registry, a->id->repo, a->id->release_tag, r->sha256, &known, e)
 	       && allowlist_parse(&a->allowlist, r->bytes, a->id->release_tag, e);
@@ -332,10 +448,15 @@ got_allowlist(const struct release_asset *r, const struct err *why, void *ctx)
 	}
 	/* The services may have let us wait long: the verdict is of now. */
 	a->now_s = env_now_s(a->c->env);
-	if (judge(a, &e))
-		attempt_claim(a);
-	else
+	if (a->col->text.n) {
+		conclude(a);
+		return;
+	}
+	a->busy = true;
+	if (!worker_run(a->c->loop, work_text, done_text, a, &e)) {
+		a->busy = false;
 		attempt_refuse(a, &e);
+	}
 }
 
 static void

@@ -14,6 +14,15 @@
 struct attempt *attest_start(struct tunnel *t, struct span message,
     const uint8_t nonce[static ATTEST_NONCE], uint32_t number);
 
+/* The end of fresh evidence: its row, valid until this returns, or why there is none. */
+typedef void attest_evidence_fn(void *ctx, const struct evidence_row *row, const struct err *e);
+
+/* Judge an evidence_response (copied) as an attestation is judged, but for this nonce of a visitor's
+ * and in its own domain: it admits nobody and changes nothing. done comes once, unless it is
+ * cancelled first. NULL without memory. */
+struct attempt *attest_start_evidence(struct tunnel *t, struct span message,
+    const uint8_t nonce[static ATTEST_NONCE], attest_evidence_fn *done, void *ctx);
+
 /* The session has waited long enough: note the attempt as refused, if its quote was genuine. It
  * still is the tunnel's to cancel. NULL is taken. */
 void attest_late(const struct attempt *a, const struct err *why);

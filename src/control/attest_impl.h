@@ -4,6 +4,7 @@
 #define CONTROL_ATTEST_IMPL_H
 
 #include "control/attest.h"
+#include "control/evidence.h"
 #include "core/appraisal.h"
 
 struct attempt {
@@ -13,6 +14,8 @@ struct attempt {
 	bool busy; /* the worker pool or the store holds this: no freeing now */
 	bool proven; /* the offline checks held */
 	bool tells_pin; /* the audit trail learns of the pin by this one's commit */
+	attest_evidence_fn *done; /* fresh evidence: who hears of the end in the session's place */
+	void *done_ctx;
 	struct net_defer begin;
 	struct net_timer again;
 
@@ -20,6 +23,7 @@ struct attempt {
 	struct attest_identity *id; /* a copy */
 	struct appraisal_challenge asked;
 	char channel[ATTEST_CHANNEL_MAX + 1];
+	char nonce_text[2 * ATTEST_NONCE + 1];
 	struct buf text; /* the message; `msg` points into it */
 	struct msg msg;
 	bool has_msg;
@@ -28,6 +32,7 @@ struct attempt {
 	struct err why;
 	struct appraisal_offline offline;
 	uint64_t nets_age; /* of the rules that it was judged by */
+	struct network net; /* those rules */
 
 	/* What was gathered. */
 	int64_t now_s;
@@ -41,13 +46,18 @@ struct attempt {
 	int64_t repo_id;
 	bool secret;
 	uint8_t allowlist_sha256[ATTEST_DIGEST];
+	struct buf list; /* the allowlist's bytes; none of a private repository's */
 	struct eedcap_verdict *verdict;
+	struct buf col_text;
+	uint8_t col_sha256[ATTEST_DIGEST];
 
 	/* What it earns. */
 	struct admission earned;
 	struct registry_admission admission;
 	struct registry_claim claim;
 	char advisories[ROW_ADVISORIES_MAX];
+	struct buf record; /* of its evidence */
+	uint64_t session; /* the tunnel's id, when the tunnel itself may be gone */
 	uint64_t older_id, older_admitted_n; /* of the tunnel that must prove itself */
 };
 
@@ -63,5 +73,11 @@ MUST_CHECK bool attempt_come_back(struct attempt *a);
 /* Bring a judged attempt into the registry, to the disk, and then into routing. ctx is the
  * attempt, so that a timer can try again. */
 void attempt_claim(void *ctx);
+
+/* The verification as a row of evidence, which borrows from the attempt. */
+MUST_CHECK bool attempt_evidence(struct attempt *a, struct evidence_row *row, struct err *e);
+
+/* The verdict's advisory ids, with commas between. */
+void attempt_join_advisories(struct attempt *a);
 
 #endif

@@ -57,6 +57,7 @@ struct control {
 	struct session_settings session_set;
 	struct admin_rule admin;
 	struct gate *gate;
+	struct gate *reads, *quotes; /* of evidence: as it stands, and fresh */
 	struct resolve_cache *resolves;
 
 	struct eedcap_context *dcap; /* the trusted root, and what is known of platforms */

@@ -18,6 +18,12 @@ static const struct route table[] = {
 	"Say whether an app may be reached: 200 if so, 403 if not", NULL, NULL},
     {ROUTE_PROXY_JSON, "POST", "/v1/proxy/{app_name}", ROUTE_PUBLIC, 200, NULL, "proxyRequest",
 	"Send one request to an app through its tunnel", NULL, "ProxyRequest"},
+    {ROUTE_EVIDENCE, "GET", "/v1/evidence/{app_name}", ROUTE_PUBLIC, 200, JSON, "getEvidence",
+	"Give the last verification of each replica, whole, so that anyone can repeat it",
+	"agent_id after limit", NULL},
+    {ROUTE_EVIDENCE_FRESH, "POST", "/v1/evidence/{app_name}", ROUTE_PUBLIC, 200, JSON,
+	"makeEvidence", "Have a replica make a quote for a nonce of the caller's", NULL,
+	"EvidenceRequest"},
     {ROUTE_APPS, "GET", "/v1/apps", ROUTE_ADMIN, 200, JSON, "listApps",
 	"List the registered apps by name, page by page", "limit after", NULL},
     {ROUTE_APP, "GET", "/v1/apps/{app_name}", ROUTE_ADMIN, 200, JSON, "getApp",
@@ -289,6 +295,8 @@ write_components(struct jw *w)
 {
 	static const char *const proxy[] = {"method", "string", "path", "string", NULL};
 	static const char *const proxy_more[] = {"headers", "object", "body_b64", "string", NULL};
+	static const char *const evidence[] = {"nonce", "string", NULL};
+	static const char *const evidence_more[] = {"agent_id", "string", NULL};
 	static const char *const problem[] = {
 	    "title", "string", "status", "integer", "reason", "string", NULL};
 	static const char *const problem_more[] = {
@@ -302,6 +310,7 @@ write_components(struct jw *w)
 	jw_object(w, "components");
 	jw_object(w, "schemas");
 	write_schema(w, "ProxyRequest", proxy, proxy_more);
+	write_schema(w, "EvidenceRequest", evidence, evidence_more);
 	write_schema(w, "Problem", problem, problem_more);
 	write_schema(w, "Resolve", resolve, resolve_more);
 	jw_end_object(w);

@@ -288,18 +288,22 @@ open_gate(struct control *c, struct err *e)
 {
 	uint8_t key[16];
 	uint32_t rate = (uint32_t)c->set->admission_rate;
+	uint32_t fresh = (uint32_t)c->set->evidence_rate;
 
 	env_random(c->env, key, sizeof key);
 	c->resolves = resolve_cache_new(e);
 	if (!c->resolves)
 		return false;
 	c->gate = gate_new(rate, rate * 10, key);
+	c->reads = gate_new(10 * fresh, 50 * fresh, key);
+	c->quotes = gate_new(fresh, 5 * fresh, key);
 	admin_rule_init(&c->admin, c->set->admin_token, c->set->public_url);
 	c->session_set = (struct session_settings){
 	    .interval_s = (uint32_t)c->set->attest_interval_sec,
 	    .deadline_s = (uint32_t)c->set->attest_deadline_sec,
 	    .verify_s = (uint32_t)c->set->verify_timeout_sec};
-	return c->gate || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "gate");
+	return (c->gate && c->reads && c->quotes)
+	       || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "gate");
 }
 
 /* --- while it runs --- */

@@ -2,6 +2,7 @@
 
 #include "control/attest.h"
 #include "control/audit.h"
+#include "control/evidence.h"
 #include "control/resolve.h"
 #include "control/tunnel_endpoint.h"
 #include "os/daemon.h"
@@ -51,7 +52,7 @@ on_drain_look(void *ctx)
 
 	if (!over)
 		for (struct tunnel *t = c->tunnels; t; t = t->next)
-			if (carriage_in_flight(t) == 0)
+			if (carriage_in_flight(t) == 0 && !t->fresh)
 				tunnel_event(t, SESSION_EV_DRAIN);
 	if (over && c->tunnels && !c->cut)
 		cut_tunnels(c);
@@ -138,6 +139,7 @@ stop_now(struct control *c)
 	for (struct tunnel *t = c->tunnels; t; t = t->next) {
 		attest_cancel(t->attempt);
 		t->attempt = NULL;
+		fresh_drop(t);
 	}
 	collateral_client_free(c->collateral);
 	release_client_free(c->release);
@@ -150,6 +152,8 @@ stop_now(struct control *c)
 	eedcap_context_free(c->dcap); /* no worker runs any more */
 	registry_free(c->registry);
 	gate_free(c->gate);
+	gate_free(c->reads);
+	gate_free(c->quotes);
 	resolve_cache_free(c->resolves);
 	tls_ctx_free(c->tls);
 }

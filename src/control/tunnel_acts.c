@@ -2,6 +2,7 @@
 #include "base/rfc3339.h"
 #include "control/attest.h"
 #include "control/audit.h"
+#include "control/evidence.h"
 #include "control/sweep.h"
 #include "control/tunnel_endpoint.h"
 
@@ -109,8 +110,11 @@ tunnel_leave(struct tunnel *t, const struct err *why, bool invalid)
 {
 	struct replica *p = t->replica;
 
-	if (p)
+	if (p) {
 		audit_lease_end(t->c, t->session.id, why);
+		evidence_forget(t->c, t->session.id, t->id);
+	}
+	fresh_drop(t);
 	/* Nobody's next request comes here, and none is counted on a replica that is gone. */
 	if (p)
 		registry_unroute(t->c->registry, p);

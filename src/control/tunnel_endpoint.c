@@ -2,6 +2,7 @@
 
 #include "base/hex.h"
 #include "control/attest.h"
+#include "control/evidence.h"
 #include "core/names.h"
 #include "wire/problem.h"
 
@@ -106,6 +107,9 @@ on_text(struct ws_conn *w, struct span text, void *ctx)
 		break;
 	case MSG_PROXY_RESPONSE:
 		carriage_on_response(t, &m);
+		break;
+	case MSG_EVIDENCE_RESPONSE:
+		fresh_on_response(t, &m, text);
 		break;
 	case MSG_H2_END:
 		carriage_on_h2_end(t);

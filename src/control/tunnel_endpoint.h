@@ -10,6 +10,7 @@
 #include "wire/message.h"
 
 struct attempt;
+struct fresh;
 
 /* What the registry's sweep found for a tunnel, until it is told. */
 enum tunnel_swept { TUNNEL_FRESH, TUNNEL_EXPIRING, TUNNEL_EXPIRED };
@@ -31,6 +32,8 @@ struct tunnel {
 	bool attested; /* once: it does not count as a stranger's any more */
 	bool pending; /* shown as such in the registry */
 	enum tunnel_swept swept;
+	struct fresh *fresh; /* who asks for fresh evidence; the first is asked for */
+	uint64_t fresh_ms; /* when its rate of fresh evidence is used up to */
 	bool gone; /* the connection has ended */
 	struct tunnel *next, *prev;
 	char peer[];

@@ -33,7 +33,7 @@ static MUST_CHECK bool
 binding_ok(const struct appraisal_challenge *c, const struct quote_view *q,
     struct appraisal_offline *out, struct err *e)
 {
-	struct attest_binding b = {.id = c->id, .channel = c->channel};
+	struct attest_binding b = {.purpose = c->purpose, .id = c->id, .channel = c->channel};
 	uint8_t digest[ATTEST_DIGEST];
 
 	memcpy(b.nonce, c->nonce, sizeof b.nonce);

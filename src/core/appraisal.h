@@ -12,6 +12,7 @@
 
 /* What was asked: the control plane's own copies. */
 struct appraisal_challenge {
+	enum attest_purpose purpose;
 	const struct attest_identity *id;
 	uint8_t nonce[ATTEST_NONCE];
 	const char *channel; /* hex of the TLS exporter, or "" where none is expected */

@@ -6,6 +6,7 @@
 
 #include "core/appraisal.h"
 #include "core/audit.h"
+#include "core/evidence_check.h"
 #include "core/registry.h"
 
 /* A job, and that it knows why not where it was not done. */
@@ -45,6 +46,40 @@ parse_and_compare(struct err *e)
 	     && allowlist_compare(al, &q, &d, json_top(&d), false, &m, e);
 	json_free(&d);
 	allowlist_free(al);
+	return ok;
+}
+
+/* A document is written and read whole, or not. */
+static bool
+evidence(struct err *e)
+{
+	static const char list[] = "{\"measurements\":{\"a\":1}}";
+	static const uint8_t data[64];
+	struct quote_view q = {.report_data = span_of(data, sizeof data)};
+	struct evidence_demands d = {.quote = &q, .advisories = ""};
+	struct evidence v = {.id = ID, .bound = true, .claims = span_str("{\"a\":1}")};
+	struct evidence_row row = {
+	    .quote = span_str("q"), .collateral = span_str("{}"), .allowlist = span_str(list)};
+	struct evidence_report report;
+	struct evidence_file f;
+	struct buf record, text;
+	bool ok;
+
+	buf_init(&record, 65536);
+	buf_init(&text, 65536);
+	evidence_write_record(&record, &v);
+	row.record = buf_span(&record);
+	evidence_write(&text, "app", false, &row, 1, NULL);
+	ok = (buf_ok(&record) && buf_ok(&text))
+	     || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "writing");
+	ok = ok && evidence_read(&f, buf_span(&text), e);
+	if (ok) {
+		evidence_check(&f, &f.items[0], &d, &report);
+		assert_int_not_equal(evidence_fault(&report), EVIDENCE_STEPS);
+		evidence_file_free(&f);
+	}
+	buf_fini(&record);
+	buf_fini(&text);
 	return ok;
 }
 
@@ -120,6 +155,7 @@ static void
 the_allowlist(void **state)
 {
 	each_allocation(parse_and_compare);
+	each_allocation(evidence);
 }
 
 static void

@@ -1,8 +1,10 @@
-/* quote_eedcap.h - fill core's view of a quote from the verifier's handle. Inline, so that core
- * itself need not link the verifier. The view borrows from the handle. */
+/* quote_eedcap.h - between core and the verifier: core's view of a quote from the verifier's handle,
+ * what the verifier is asked to refuse, its refusals as errors. Inline, so that core itself need not
+ * link the verifier. The view borrows from the handle. */
 #ifndef CORE_QUOTE_EEDCAP_H
 #define CORE_QUOTE_EEDCAP_H
 
+#include "base/err.h"
 #include "core/quote_view.h"
 #include "eedcap.h"
 
@@ -25,6 +27,33 @@ quote_view_of(struct quote_view *v, const struct eedcap_quote *q, enum eedcap_st
 			v->reg[r] = span_of(p, n);
 	struct span a = v->reg[v->tee == TEE_TDX ? REG_TDATTRIBUTES : REG_ATTRIBUTES];
 	v->debug = a.n == 0 || (a.p[0] & (v->tee == TEE_TDX ? 0x01 : 0x02)) != 0;
+}
+
+/* Debug and TCB status are the network's to judge (policy.h), by their own names. */
+#define QUOTE_POLICY                                                                               \
+	{                                                                                          \
+		.accept = EEDCAP_ACCEPT_ANY, .flags = EEDCAP_ALLOW_DEBUG | EEDCAP_DENY_MIGRATABLE  \
+	}
+
+/* Record the verifier's refusal; false. Its tokens stand in the table of reasons, below
+ * dcap_verification_failed. */
+static inline bool
+quote_refused(const struct eedcap_error *d, struct err *e)
+{
+	static const enum err_code codes[] = {[EEDCAP_USAGE] = ERR_USAGE,
+	    [EEDCAP_MALFORMED] = ERR_MALFORMED,
+	    [EEDCAP_UNTRUSTED] = ERR_UNTRUSTED,
+	    [EEDCAP_EXPIRED] = ERR_EXPIRED,
+	    [EEDCAP_TCB] = ERR_TCB,
+	    [EEDCAP_POLICY] = ERR_POLICY,
+	    [EEDCAP_NO_MEMORY] = ERR_NOMEM};
+	enum reason r = reason_find(d->reason, strlen(d->reason));
+	bool known = d->kind > EEDCAP_OK && d->kind <= EEDCAP_NO_MEMORY;
+
+	(void)err_show(e, "%s", d->detail);
+	return err_set(e, known ? codes[d->kind] : ERR_UNTRUSTED,
+	    r == REASON_COUNT || r == REASON_OK ? REASON_DCAP_VERIFICATION_FAILED : r, "%s: %s",
+	    d->reason, d->detail);
 }
 
 #endif

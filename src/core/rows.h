@@ -42,6 +42,20 @@ struct ban_row {
 	int64_t banned_at;
 };
 
+/* The last verification of a replica, so that others can repeat it (evidence.h). The bytes are
+ * borrowed. */
+struct evidence_row {
+	char app_name[ATTEST_APP_MAX + 1];
+	char agent_id[ATTEST_AGENT_ID_MAX + 1];
+	uint64_t session; /* the tunnel's: when an older one goes, a newer one's row stays */
+	uint8_t collateral_sha256[ATTEST_DIGEST];
+	uint8_t allowlist_sha256[ATTEST_DIGEST]; /* means nothing where no bytes are kept */
+	struct span record; /* JSON */
+	struct span quote;
+	struct span collateral; /* as eedcap_collateral_write has it; many rows share one */
+	struct span allowlist; /* the asset; empty: not kept, since its repository is private */
+};
+
 /* One row of the audit trail (audit.h, docs/audit.md). A digest that is all zero is none. */
 struct audit_row {
 	int64_t at;

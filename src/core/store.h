@@ -1,7 +1,8 @@
 /* store.h - the registry's disk, behind one interface. Changes are submitted without blocking and
  * come back through `done`, which runs inside store_poll on the caller's thread; `wake` (given at
  * open) may run on any thread and only says that store_poll has work (uv_async_send). A change
- * whose `done` says ok is on disk. Rows go in by value. The owner calls store_close. */
+ * whose `done` says ok is on disk. Rows go in by value. Evidence is of the replicas of one process:
+ * a store opens without any. The owner calls store_close. */
 #ifndef CORE_STORE_H
 #define CORE_STORE_H
 
@@ -9,11 +10,13 @@
 
 enum store_op {
 	STORE_PUT_APP,
-	STORE_DELETE_APP, /* app.name */
+	STORE_DELETE_APP, /* app.name; its evidence goes, too */
 	STORE_PUT_PIN,
 	STORE_DELETE_PIN, /* pin.repo, pin.release_tag */
 	STORE_PUT_BAN,
 	STORE_LIFT_BAN, /* ban.name */
+	STORE_PUT_EVIDENCE, /* in place of the same app's and agent's */
+	STORE_DELETE_EVIDENCE, /* evidence.app_name, .agent_id, .session */
 	STORE_ADD_AUDIT /* behind the last row; the store sets its place in the chain */
 };
 
@@ -23,6 +26,7 @@ struct store_change {
 		struct app_row app;
 		struct pin_row pin;
 		struct ban_row ban;
+		struct evidence_row evidence; /* what it borrows stays until `done` */
 		struct audit_row audit;
 	} u;
 };
@@ -42,6 +46,21 @@ struct audit_query {
 /* The rows are valid until it returns; e as in store_done_fn. */
 typedef void store_rows_fn(void *ctx, const struct audit_row *rows, size_t n, const struct err *e);
 
+/* Which evidence of an app, by agent_id. */
+struct evidence_query {
+	char app_name[ATTEST_APP_MAX + 1];
+	char agent_id[ATTEST_AGENT_ID_MAX + 1]; /* rows behind this one; or it alone */
+	bool alone;
+	size_t limit; /* 1 to STORE_EVIDENCE_MAX */
+};
+#define STORE_EVIDENCE_MAX 64
+/* Rows end where they hold more than this together, but for the first. */
+#define STORE_EVIDENCE_BYTES (8u * 1024 * 1024)
+
+/* The rows are valid until it returns; `more`: others follow; e as in store_done_fn. */
+typedef void store_evidence_fn(
+    void *ctx, const struct evidence_row *rows, size_t n, bool more, const struct err *e);
+
 /* Where store_load hands its rows. Returning false (with e) stops the load. */
 struct store_loader {
 	bool (*app)(void *ctx, const struct app_row *row, struct err *e);
@@ -60,6 +79,8 @@ struct store_ops {
 	    store_done_fn *done, void *ctx, struct err *e);
 	bool (*read_audit)(struct store *st, const struct audit_query *q, store_rows_fn *done,
 	    void *ctx, struct err *e);
+	bool (*read_evidence)(struct store *st, const struct evidence_query *q,
+	    store_evidence_fn *done, void *ctx, struct err *e);
 	bool (*copy)(
 	    struct store *st, const char *path, store_done_fn *done, void *ctx, struct err *e);
 	struct audit_chain (*audit_head)(struct store *st);
@@ -94,6 +115,14 @@ store_read_audit(
     struct store *st, const struct audit_query *q, store_rows_fn *done, void *ctx, struct err *e)
 {
 	return st->ops->read_audit(st, q, done, ctx, e);
+}
+
+/* The same for evidence. */
+static inline MUST_CHECK bool
+store_read_evidence(struct store *st, const struct evidence_query *q, store_evidence_fn *done,
+    void *ctx, struct err *e)
+{
+	return st->ops->read_evidence(st, q, done, ctx, e);
 }
 
 /* Make a consistent copy of everything in a new file (mode 0600), while changes go on; of that

@@ -6,6 +6,7 @@
 #include "base/base64.h"
 #include "base/hex.h"
 #include "base/limits.h"
+#include "base/rfc3339.h"
 
 bool
 eectl_read_file(const char *path, size_t max, struct buf *out)
@@ -74,6 +75,42 @@ eectl_read_quote(const char *path, struct buf *out)
 	buf_fini(&raw);
 	*out = bytes;
 	return true;
+}
+
+bool
+eectl_read_number(const char *text, int64_t max, int64_t *out)
+{
+	int64_t v = 0;
+
+	for (const char *c = text; *c; c++) {
+		if (*c < '0' || *c > '9' || v > max / 10)
+			return false;
+		v = v * 10 + (*c - '0');
+	}
+	*out = v;
+	return *text != '\0' && v <= max;
+}
+
+bool
+eectl_read_time(const char *text, int64_t *out)
+{
+	return eectl_read_number(text, INT64_MAX / 100, out) || rfc3339_read(span_str(text), out);
+}
+
+bool
+eectl_read_root(const char *path, uint8_t key[static EEDCAP_ROOT_KEY_SIZE])
+{
+	struct eedcap_error e;
+	struct buf pem;
+	bool ok;
+
+	if (!eectl_read_file(path, LIMIT_CERT_DATA, &pem))
+		return false;
+	ok = eedcap_root_key(pem.p, pem.n, key, &e);
+	buf_fini(&pem);
+	if (!ok)
+		fprintf(stderr, "eectl: %s: %s\n", path, e.detail);
+	return ok;
 }
 
 void

@@ -15,6 +15,13 @@ MUST_CHECK bool eectl_read_file(const char *path, size_t max, struct buf *out);
 /* Read a quote: binary as it is, else hex or base64 text with white space ignored. */
 MUST_CHECK bool eectl_read_quote(const char *path, struct buf *out);
 
+/* Decimal digits; seconds since 1970 or RFC 3339. False where it is none. */
+MUST_CHECK bool eectl_read_number(const char *text, int64_t max, int64_t *out);
+MUST_CHECK bool eectl_read_time(const char *text, int64_t *out);
+
+/* Read a root certificate's key. False: a complaint was made. */
+MUST_CHECK bool eectl_read_root(const char *path, uint8_t key[static EEDCAP_ROOT_KEY_SIZE]);
+
 /* Write the quote's registers as an object. */
 void eectl_write_registers(struct jw *w, const char *name, const struct eedcap_quote *q);
 

@@ -7,7 +7,6 @@
 #include "base/hex.h"
 #include "base/limits.h"
 #include "base/reason.h"
-#include "base/rfc3339.h"
 #include "programs/eectl.h"
 #include "programs/eectl_io.h"
 #include "programs/eectl_report.h"
@@ -192,38 +191,10 @@ parse_accept(const char *list, uint32_t *out)
 }
 
 static MUST_CHECK bool
-parse_number(const char *text, int64_t max, int64_t *out)
-{
-	int64_t v = 0;
-
-	for (const char *c = text; *c; c++) {
-		if (*c < '0' || *c > '9' || v > max / 10)
-			return false;
-		v = v * 10 + (*c - '0');
-	}
-	*out = v;
-	return *text != '\0' && v <= max;
-}
-
-static MUST_CHECK bool
 parse_time(const char *text, const char *flag, int64_t *out)
 {
-	return parse_number(text, INT64_MAX / 100, out) || rfc3339_read(span_str(text), out)
+	return eectl_read_time(text, out)
 	       || complain(flag, "takes seconds since 1970, or YYYY-MM-DDThh:mm:ssZ");
-}
-
-static MUST_CHECK bool
-read_root(struct options *o)
-{
-	struct eedcap_error e;
-	struct buf pem;
-	bool ok;
-
-	if (!eectl_read_file(o->root_ca, LIMIT_CERT_DATA, &pem))
-		return false;
-	ok = eedcap_root_key(pem.p, pem.n, o->root_key, &e);
-	buf_fini(&pem);
-	return ok || complain(o->root_ca, e.detail);
 }
 
 static MUST_CHECK bool
@@ -238,12 +209,12 @@ check_options(struct options *o)
 	if (o->min_tcb_date
 	    && !parse_time(o->min_tcb_date, "--min-tcb-date", &o->policy.min_tcb_date))
 		return false;
-	if (o->min_evaluation && !parse_number(o->min_evaluation, UINT32_MAX, &number))
+	if (o->min_evaluation && !eectl_read_number(o->min_evaluation, UINT32_MAX, &number))
 		return complain("--min-evaluation takes a number", o->min_evaluation);
 	o->policy.min_evaluation_number = (uint32_t)number;
 	if (o->accept && !parse_accept(o->accept, &o->policy.accept))
 		return false;
-	return !o->root_ca || read_root(o);
+	return !o->root_ca || eectl_read_root(o->root_ca, o->root_key);
 }
 
 /* -- the verification -- */

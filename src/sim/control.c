@@ -165,8 +165,9 @@ put_release(struct sim_call *c, struct err *e)
 	char flag[8];
 	bool immutable = !sim_query(c, "immutable", flag, sizeof flag)
 			 || strcmp(flag, "false") != 0;
+	bool secret = sim_query(c, "private", flag, sizeof flag) && strcmp(flag, "true") == 0;
 
-	if (!sim_github_put(&c->sim->github, c->arg, c->rq->body, immutable, c->now_s, e))
+	if (!sim_github_put(&c->sim->github, c->arg, c->rq->body, immutable, secret, c->now_s, e))
 		return false;
 	c->a->keep = true;
 	return answer_done(c);

@@ -111,7 +111,7 @@ asset_new(const struct span *name, struct span bytes, struct err *e)
 
 bool
 sim_github_put(struct sim_github *g, const struct span name[static 4], struct span bytes,
-    bool immutable, int64_t now_s, struct err *e)
+    bool immutable, bool secret, int64_t now_s, struct err *e)
 {
 	struct sim_asset *a, **grown;
 	size_t at = 0;
@@ -138,6 +138,7 @@ sim_github_put(struct sim_github *g, const struct span name[static 4], struct sp
 	a->id = number_of(a->tag, a->owner, a->repo, a->name, a->puts);
 	a->put_s = now_s;
 	a->immutable = immutable;
+	a->secret = secret;
 	asset_free(g->assets[at]);
 	g->assets[at] = a; /* ownership leaves here */
 	return true;
@@ -266,11 +267,11 @@ get_repo(struct sim_call *c, struct err *e)
 	jw_int(&w, "id", number_of("repo", a->owner, a->repo, "", grave ? grave->generation : 0));
 	jw_str(&w, "name", a->repo);
 	jw_str(&w, "full_name", full);
-	jw_bool(&w, "private", false);
+	jw_bool(&w, "private", a->secret);
 	put_owner(&w, a);
 	jw_str(&w, "url", url);
 	jw_str(&w, "default_branch", "main");
-	jw_str(&w, "visibility", "public");
+	jw_str(&w, "visibility", a->secret ? "private" : "public");
 	jw_end_object(&w);
 	return tag_answer(c, JSON_TYPE);
 }

@@ -14,7 +14,7 @@ struct sim_asset {
 	uint8_t sha256[32];
 	int64_t id, put_s;
 	unsigned puts; /* how often its bytes were replaced */
-	bool immutable;
+	bool immutable, secret; /* secret: of a private repository */
 };
 
 /* A repository that was deleted; one of the same name is another one afterwards. */
@@ -34,7 +34,7 @@ void sim_github_fini(struct sim_github *g);
 
 /* Publish an asset, or replace its bytes. */
 MUST_CHECK bool sim_github_put(struct sim_github *g, const struct span name[static 4],
-    struct span bytes, bool immutable, int64_t now_s, struct err *e);
+    struct span bytes, bool immutable, bool secret, int64_t now_s, struct err *e);
 
 /* Take back an asset; with two names alone (owner, repo) the whole repository. False when there
  * was nothing. */

@@ -8,6 +8,8 @@ struct finished {
 	store_done_fn *done;
 	store_rows_fn *rows; /* of a read, with its query */
 	struct audit_query query;
+	store_evidence_fn *evidence;
+	struct evidence_query which;
 	void *ctx;
 };
 
@@ -21,7 +23,8 @@ struct memory {
 	struct store head; /* first */
 	store_wake_fn *wake;
 	void *wake_ctx;
-	struct rows apps, pins, bans, audit, finished;
+	struct rows apps, pins, bans, audit, evidence, finished;
+	struct rows arrived; /* evidence of one submit, copied */
 	struct audit_chain chain;
 	bool closing;
 };
@@ -104,6 +107,109 @@ drop_ban(struct memory *m, const char *name)
 	}
 }
 
+/* --- evidence: rows whose bytes are one block, which their record begins --- */
+
+static int
+order_of(const struct evidence_row *row, const char *app_name, const char *agent_id)
+{
+	int cmp = strcmp(row->app_name, app_name);
+
+	return cmp ? cmp : strcmp(row->agent_id, agent_id);
+}
+
+static struct span
+move_to(uint8_t **at, struct span s)
+{
+	struct span moved = span_of(*at, s.n);
+
+	if (s.n)
+		memcpy(*at, s.p, s.n);
+	*at += s.n;
+	return moved;
+}
+
+/* First, with chain_rows, since they alone can fail. */
+static MUST_CHECK bool
+copy_evidence(struct memory *m, const struct store_change *c, size_t n, struct err *e)
+{
+	if (!reserve(&m->arrived, n, e) || !reserve(&m->evidence, n, e))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		struct evidence_row row = c[i].u.evidence;
+		uint8_t *block;
+
+		if (c[i].op != STORE_PUT_EVIDENCE)
+			continue;
+		block = malloc(row.record.n + row.quote.n + row.collateral.n + row.allowlist.n + 1);
+		if (!block)
+			return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "evidence");
+		row.record = move_to(&block, row.record);
+		row.quote = move_to(&block, row.quote);
+		row.collateral = move_to(&block, row.collateral);
+		row.allowlist = move_to(&block, row.allowlist);
+		add(&m->arrived, &row);
+	}
+	return true;
+}
+
+static void
+free_evidence(struct rows *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		free((void *)(uintptr_t)((struct evidence_row *)row_at(r, i))->record.p);
+	r->n = 0;
+}
+
+static void
+drop_evidence(struct memory *m, size_t i)
+{
+	free((void *)(uintptr_t)((struct evidence_row *)row_at(&m->evidence, i))->record.p);
+	drop(&m->evidence, i);
+}
+
+/* Rows stand in their order. */
+static void
+put_evidence(struct memory *m)
+{
+	struct evidence_row row, *at;
+	size_t i = 0;
+
+	memcpy(&row, row_at(&m->arrived, 0), sizeof row);
+	drop(&m->arrived, 0);
+	while (
+	    i < m->evidence.n && order_of(row_at(&m->evidence, i), row.app_name, row.agent_id) < 0)
+		i++;
+	if (i < m->evidence.n && order_of(row_at(&m->evidence, i), row.app_name, row.agent_id) == 0)
+		drop_evidence(m, i);
+	at = row_at(&m->evidence, i);
+	memmove(at + 1, at, (m->evidence.n - i) * sizeof *at);
+	*at = row;
+	m->evidence.n++;
+}
+
+static void
+delete_evidence(struct memory *m, const struct evidence_row *gone)
+{
+	for (size_t i = 0; i < m->evidence.n; i++) {
+		const struct evidence_row *row = row_at(&m->evidence, i);
+
+		if (order_of(row, gone->app_name, gone->agent_id) == 0
+		    && row->session == gone->session) {
+			drop_evidence(m, i);
+			return;
+		}
+	}
+}
+
+static void
+delete_evidence_of(struct memory *m, const char *app_name)
+{
+	for (size_t i = m->evidence.n; i-- > 0;)
+		if (strcmp(((struct evidence_row *)row_at(&m->evidence, i))->app_name, app_name)
+		    == 0)
+			drop_evidence(m, i);
+}
+
 static void
 apply(struct memory *m, const struct store_change *c)
 {
@@ -114,6 +220,7 @@ apply(struct memory *m, const struct store_change *c)
 		break;
 	case STORE_DELETE_APP:
 		drop_app(m, c->u.app.name);
+		delete_evidence_of(m, c->u.app.name);
 		break;
 	case STORE_PUT_PIN:
 		drop_pin(m, &c->u.pin);
@@ -128,6 +235,12 @@ apply(struct memory *m, const struct store_change *c)
 		break;
 	case STORE_LIFT_BAN:
 		drop_ban(m, c->u.ban.name);
+		break;
+	case STORE_PUT_EVIDENCE:
+		put_evidence(m);
+		break;
+	case STORE_DELETE_EVIDENCE:
+		delete_evidence(m, &c->u.evidence);
 		break;
 	case STORE_ADD_AUDIT:
 		break; /* chain_rows did it */
@@ -189,8 +302,11 @@ memory_submit(struct store *st, const struct store_change *c, size_t n, store_do
 	if (m->closing)
 		return err_set(e, ERR_NOT_NOW, REASON_STORE_FAILED, "closing");
 	if (!reserve(&m->apps, n, e) || !reserve(&m->pins, n, e) || !reserve(&m->bans, n, e)
-	    || !reserve(&m->audit, n, e) || !reserve(&m->finished, 1, e) || !chain_rows(m, c, n, e))
+	    || !reserve(&m->audit, n, e) || !reserve(&m->finished, 1, e)
+	    || !copy_evidence(m, c, n, e) || !chain_rows(m, c, n, e)) {
+		free_evidence(&m->arrived);
 		return false;
+	}
 	for (size_t i = 0; i < n; i++)
 		apply(m, &c[i]);
 	add(&m->finished, &(struct finished){.done = done, .ctx = ctx});
@@ -207,6 +323,19 @@ memory_read_audit(
 	if (m->closing || !reserve(&m->finished, 1, e))
 		return err_set(e, ERR_NOT_NOW, REASON_STORE_FAILED, "closing");
 	add(&m->finished, &(struct finished){.rows = done, .query = *q, .ctx = ctx});
+	m->wake(m->wake_ctx);
+	return true;
+}
+
+static bool
+memory_read_evidence(struct store *st, const struct evidence_query *q, store_evidence_fn *done,
+    void *ctx, struct err *e)
+{
+	struct memory *m = (struct memory *)st;
+
+	if (m->closing || !reserve(&m->finished, 1, e))
+		return err_set(e, ERR_NOT_NOW, REASON_STORE_FAILED, "closing");
+	add(&m->finished, &(struct finished){.evidence = done, .which = *q, .ctx = ctx});
 	m->wake(m->wake_ctx);
 	return true;
 }
@@ -246,6 +375,36 @@ hand_rows(const struct memory *m, const struct finished *f)
 	free(rows);
 }
 
+static bool
+is_asked_for(const struct evidence_row *row, const struct evidence_query *q)
+{
+	int cmp = strcmp(row->agent_id, q->agent_id);
+
+	return strcmp(row->app_name, q->app_name) == 0 && (q->alone ? cmp == 0 : cmp > 0);
+}
+
+static void
+hand_evidence(const struct memory *m, const struct finished *f)
+{
+	const struct evidence_row *first = NULL;
+	size_t n = 0, bytes = 0;
+	bool more = false;
+
+	for (size_t i = 0; i < m->evidence.n && !more; i++) {
+		const struct evidence_row *row = row_at(&m->evidence, i);
+
+		if (!is_asked_for(row, &f->which))
+			continue;
+		more = n == f->which.limit || (n && bytes > STORE_EVIDENCE_BYTES);
+		if (more)
+			break;
+		first = first ? first : row;
+		n++;
+		bytes += row->record.n + row->quote.n + row->collateral.n + row->allowlist.n;
+	}
+	f->evidence(f->ctx, first, n, more, NULL);
+}
+
 /* A done may submit again: what it adds is run too. */
 static void
 memory_poll(struct store *st)
@@ -259,6 +418,8 @@ memory_poll(struct store *st)
 		drop(&m->finished, 0);
 		if (f.rows)
 			hand_rows(m, &f);
+		else if (f.evidence)
+			hand_evidence(m, &f);
 		else if (f.done)
 			f.done(f.ctx, NULL);
 	}
@@ -275,6 +436,9 @@ memory_close(struct store *st)
 	free(m->pins.p);
 	free(m->bans.p);
 	free(m->audit.p);
+	free_evidence(&m->evidence);
+	free(m->evidence.p);
+	free(m->arrived.p);
 	free(m->finished.p);
 	free(m);
 }
@@ -282,6 +446,7 @@ memory_close(struct store *st)
 static const struct store_ops ops = {.load = memory_load,
     .submit = memory_submit,
     .read_audit = memory_read_audit,
+    .read_evidence = memory_read_evidence,
     .copy = memory_copy,
     .audit_head = memory_audit_head,
     .poll = memory_poll,
@@ -302,6 +467,7 @@ store_memory_open(struct store **out, store_wake_fn *wake, void *wake_ctx, struc
 	m->pins.size = sizeof(struct pin_row);
 	m->bans.size = sizeof(struct ban_row);
 	m->audit.size = sizeof(struct audit_row);
+	m->evidence.size = m->arrived.size = sizeof(struct evidence_row);
 	m->finished.size = sizeof(struct finished);
 	*out = &m->head;
 	return true;

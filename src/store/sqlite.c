@@ -11,7 +11,7 @@
  * memory of a control plane that runs. */
 #define QUEUE_MAX 16384
 
-enum job_kind { JOB_WRITE, JOB_READ, JOB_COPY };
+enum job_kind { JOB_WRITE, JOB_READ, JOB_EVIDENCE, JOB_COPY };
 
 /* One submit, read or copy. */
 struct job {
@@ -19,15 +19,18 @@ struct job {
 	enum job_kind kind;
 	store_done_fn *done;
 	store_rows_fn *rows_done;
+	store_evidence_fn *evidence_done;
 	void *ctx;
 	struct err err;
 	struct audit_row *rows; /* what was read */
 	size_t row_n;
+	struct evidence_page page; /* the same of evidence */
 	size_t n; /* changes */
 	/* Behind it stands what was asked: its changes, its query, its path. */
 	union {
 		const struct store_change *change;
 		const struct audit_query *query;
+		const struct evidence_query *evidence;
 		const char *path;
 		void *bytes;
 	} asked;
@@ -123,6 +126,13 @@ read_rows(struct sqlite_store *s, struct job *j)
 }
 
 static void
+read_evidence(struct sqlite_store *s, struct job *j)
+{
+	if (!sqlite_db_read_evidence(&s->db, j->asked.evidence, &j->page, &j->err))
+		evidence_page_free(&j->page);
+}
+
+static void
 finish(struct sqlite_store *s, struct job *j)
 {
 	pthread_mutex_lock(&s->lock);
@@ -189,6 +199,8 @@ run_jobs(struct sqlite_store *s, struct job *all)
 		}
 		if (all->kind == JOB_READ)
 			read_rows(s, all);
+		else if (all->kind == JOB_EVIDENCE)
+			read_evidence(s, all);
 		else if (!ok)
 			all->err = e;
 		finish(s, all);
@@ -242,7 +254,8 @@ sqlite_load(struct store *st, const struct store_loader *to, struct err *e)
 }
 
 _Static_assert(_Alignof(struct job) >= _Alignof(struct store_change)
-		   && _Alignof(struct job) >= _Alignof(struct audit_query),
+		   && _Alignof(struct job) >= _Alignof(struct audit_query)
+		   && _Alignof(struct job) >= _Alignof(struct evidence_query),
     "what stands behind a job");
 
 static struct job *
@@ -315,6 +328,18 @@ sqlite_read_audit(
 }
 
 static bool
+sqlite_read_evidence(struct store *st, const struct evidence_query *q, store_evidence_fn *done,
+    void *ctx, struct err *e)
+{
+	struct job *j = job_new(JOB_EVIDENCE, q, sizeof *q, ctx, e);
+
+	if (!j)
+		return false;
+	j->evidence_done = done;
+	return queue((struct sqlite_store *)st, j, e);
+}
+
+static bool
 sqlite_copy_to(struct store *st, const char *path, store_done_fn *done, void *ctx, struct err *e)
 {
 	struct job *j = job_new(JOB_COPY, path, strlen(path) + 1, ctx, e);
@@ -352,8 +377,12 @@ sqlite_poll(struct store *st)
 		next = all->next;
 		if (all->kind == JOB_READ)
 			all->rows_done(all->ctx, all->rows, all->row_n, why);
+		else if (all->kind == JOB_EVIDENCE)
+			all->evidence_done(
+			    all->ctx, all->page.rows, all->page.n, all->page.more, why);
 		else if (all->done)
 			all->done(all->ctx, why);
+		evidence_page_free(&all->page);
 		free(all->rows);
 		free(all);
 	}
@@ -386,6 +415,7 @@ sqlite_close(struct store *st)
 static const struct store_ops ops = {.load = sqlite_load,
     .submit = sqlite_submit,
     .read_audit = sqlite_read_audit,
+    .read_evidence = sqlite_read_evidence,
     .copy = sqlite_copy_to,
     .audit_head = sqlite_audit_head,
     .poll = sqlite_poll,

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 
 static const char schema[] =
     "CREATE TABLE app (name TEXT PRIMARY KEY, repo TEXT NOT NULL, repo_id INTEGER NOT NULL,"
@@ -29,6 +29,8 @@ static const char *const change_sql[SQLITE_DB_OPS] = {
     [STORE_DELETE_PIN] = "DELETE FROM pin WHERE repo = ?1 AND release_tag = ?2",
     [STORE_PUT_BAN] = "INSERT OR REPLACE INTO ban VALUES (?1,?2)",
     [STORE_LIFT_BAN] = "DELETE FROM ban WHERE name = ?1",
+    [STORE_PUT_EVIDENCE] = sqlite_evidence_put,
+    [STORE_DELETE_EVIDENCE] = sqlite_evidence_delete,
     [STORE_ADD_AUDIT] = sqlite_audit_insert,
 };
 
@@ -102,7 +104,8 @@ write_schema(struct sqlite_db *d, const char *tmp, struct err *e)
 	if (sqlite3_open_v2(tmp, &d->db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
 		return sqlite_failed(d, "cannot make", e);
 	return sqlite_run(d, "BEGIN", e) && sqlite_run(d, pragmas, e) && sqlite_run(d, schema, e)
-	       && sqlite_run(d, sqlite_audit_schema, e) && sqlite_run(d, "COMMIT", e);
+	       && sqlite_run(d, sqlite_audit_schema, e) && sqlite_run(d, sqlite_evidence_schema, e)
+	       && sqlite_run(d, "COMMIT", e);
 }
 
 /* A new file gets its name when it is whole, so that a file of that name that is empty or has no
@@ -189,13 +192,14 @@ check_content(struct sqlite_db *d, int64_t *version, struct err *e)
 
 /* All or none; whoever is killed meanwhile finds the old file. */
 static MUST_CHECK bool
-migrate(struct sqlite_db *d, struct err *e)
+migrate(struct sqlite_db *d, int64_t from, struct err *e)
 {
 	char version[40];
 
 	snprintf(version, sizeof version, "PRAGMA user_version=%d", SCHEMA_VERSION);
-	if (sqlite_run(d, "BEGIN IMMEDIATE", e) && sqlite_audit_migrate(d, e)
-	    && sqlite_run(d, version, e) && sqlite_run(d, "COMMIT", e))
+	if (sqlite_run(d, "BEGIN IMMEDIATE", e) && (from > 1 || sqlite_audit_migrate(d, e))
+	    && sqlite_run(d, sqlite_evidence_schema, e) && sqlite_run(d, version, e)
+	    && sqlite_run(d, "COMMIT", e))
 		return true;
 	sqlite_db_rollback(d);
 	return false;
@@ -213,6 +217,10 @@ prepare(struct sqlite_db *d, struct err *e)
 			d->db, change_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &d->change[i], NULL)
 		    != SQLITE_OK)
 			return sqlite_failed(d, "cannot prepare", e);
+	if (sqlite3_prepare_v3(
+		d->db, sqlite_evidence_blob, -1, SQLITE_PREPARE_PERSISTENT, &d->keep_blob, NULL)
+	    != SQLITE_OK)
+		return sqlite_failed(d, "cannot prepare", e);
 	return true;
 }
 
@@ -235,8 +243,8 @@ sqlite_db_open(struct sqlite_db *d, const char *path, struct err *e)
 	}
 	if (take(d, e) && check_content(d, &version, e)
 	    && sqlite_run(d, "PRAGMA synchronous=FULL", e)
-	    && (version == SCHEMA_VERSION || migrate(d, e)) && prepare(d, e)
-	    && sqlite_audit_open(d, e))
+	    && (version == SCHEMA_VERSION || migrate(d, version, e)) && prepare(d, e)
+	    && sqlite_evidence_clear(d, e) && sqlite_audit_open(d, e))
 		return true;
 	sqlite_db_close(d);
 	return false;
@@ -285,7 +293,10 @@ check_tables(struct sqlite_db *d, struct err *e)
 	    " AND NOT (sql GLOB 'CREATE TABLE *' OR sql GLOB 'CREATE INDEX *'"
 	    " OR sql GLOB 'CREATE UNIQUE INDEX *' OR sql GLOB 'CREATE TRIGGER audit_no_update *'"
 	    " OR sql GLOB 'CREATE TRIGGER audit_no_delete *'"
-	    " OR sql GLOB 'CREATE TRIGGER audit_in_order *')";
+	    " OR sql GLOB 'CREATE TRIGGER audit_in_order *'"
+	    " OR sql GLOB 'CREATE TRIGGER evidence_app_gone *'"
+	    " OR sql GLOB 'CREATE TRIGGER evidence_changed *'"
+	    " OR sql GLOB 'CREATE TRIGGER evidence_gone *')";
 	int64_t tables = 0, more = 0;
 
 	if (!ask_int(d, ours, &tables, e) || !ask_int(d, others, &more, e))
@@ -321,7 +332,7 @@ sqlite_db_open_to_read(struct sqlite_db *d, const char *path, struct err *e)
 		(void)sqlite_failed(d, "cannot open", e);
 	else if (!check_tables(d, e) || !check_content(d, &version, e))
 		goto out;
-	else if (version == SCHEMA_VERSION)
+	else if (version > 1) /* 2 has all that is read alone */
 		return true;
 	else
 		(void)sqlite_refused(
@@ -336,6 +347,7 @@ sqlite_db_close(struct sqlite_db *d)
 {
 	for (size_t i = 0; i < SQLITE_DB_OPS; i++)
 		sqlite3_finalize(d->change[i]);
+	sqlite3_finalize(d->keep_blob);
 	sqlite3_close(d->db);
 	memset(d, 0, sizeof *d);
 }
@@ -388,6 +400,13 @@ bind_ban(sqlite3_stmt *q, const struct ban_row *b)
 }
 
 static int
+bind_gone_evidence(sqlite3_stmt *q, const struct evidence_row *v)
+{
+	return text(q, 1, v->app_name) | text(q, 2, v->agent_id)
+	       | sqlite3_bind_int64(q, 3, (sqlite3_int64)v->session);
+}
+
+static int
 bind_change(sqlite3_stmt *q, const struct store_change *c)
 {
 	switch (c->op) {
@@ -403,8 +422,11 @@ bind_change(sqlite3_stmt *q, const struct store_change *c)
 		return bind_ban(q, &c->u.ban);
 	case STORE_LIFT_BAN:
 		return text(q, 1, c->u.ban.name);
+	case STORE_DELETE_EVIDENCE:
+		return bind_gone_evidence(q, &c->u.evidence);
 	case STORE_ADD_AUDIT:
-		break; /* sqlite_audit.c's */
+	case STORE_PUT_EVIDENCE:
+		break; /* they have files of their own */
 	}
 	return SQLITE_MISUSE;
 }
@@ -425,6 +447,8 @@ sqlite_db_apply(struct sqlite_db *d, const struct store_change *c, struct err *e
 	if (c->op == STORE_ADD_AUDIT) {
 		row = c->u.audit;
 		ok = sqlite_audit_bind(d, q, &row, e);
+	} else if (c->op == STORE_PUT_EVIDENCE) {
+		ok = sqlite_evidence_bind(d, q, &c->u.evidence, e);
 	} else {
 		ok = bind_change(q, c) == SQLITE_OK || sqlite_failed(d, "cannot bind", e);
 	}

@@ -12,6 +12,7 @@
 struct sqlite_db {
 	sqlite3 *db;
 	sqlite3_stmt *change[SQLITE_DB_OPS]; /* by enum store_op */
+	sqlite3_stmt *keep_blob;
 	struct audit_chain chain; /* with what the open transaction added */
 	struct audit_chain committed;
 	char path[1024]; /* for messages */
@@ -39,6 +40,16 @@ MUST_CHECK bool sqlite_db_load(struct sqlite_db *d, const struct store_loader *t
  * this program cannot have written is ERR_UNTRUSTED. */
 MUST_CHECK bool sqlite_db_each_audit(struct sqlite_db *d, const struct audit_query *q,
     bool (*fn)(void *ctx, const struct audit_row *row, struct err *e), void *ctx, struct err *e);
+
+/* Evidence as it was read; its rows own their bytes. */
+struct evidence_page {
+	struct evidence_row *rows;
+	size_t n;
+	bool more;
+};
+MUST_CHECK bool sqlite_db_read_evidence(
+    struct sqlite_db *d, const struct evidence_query *q, struct evidence_page *out, struct err *e);
+void evidence_page_free(struct evidence_page *p);
 
 /* A copy that is being made, in pieces, between which changes may go on. */
 struct sqlite_copy {

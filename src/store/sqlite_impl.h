@@ -41,4 +41,17 @@ MUST_CHECK bool sqlite_audit_migrate(struct sqlite_db *d, struct err *e);
 MUST_CHECK bool sqlite_audit_load(
     struct sqlite_db *d, const struct store_loader *to, struct err *e);
 
+/* -- sqlite_evidence.c -- */
+
+/* The tables; the statements that keep shared bytes, that put a row and that delete one. */
+extern const char sqlite_evidence_schema[], sqlite_evidence_blob[], sqlite_evidence_put[],
+    sqlite_evidence_delete[];
+
+/* Keep what the row shares with others, and bind the row. */
+MUST_CHECK bool sqlite_evidence_bind(
+    struct sqlite_db *d, sqlite3_stmt *q, const struct evidence_row *row, struct err *e);
+
+/* Forget all, as a store does when it opens. */
+MUST_CHECK bool sqlite_evidence_clear(struct sqlite_db *d, struct err *e);
+
 #endif

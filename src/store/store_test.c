@@ -317,11 +317,11 @@ other_versions_and_owners_are_refused(void **state)
 {
 	clean();
 	store_close(open_or_fail(open_sqlite));
-	sql("PRAGMA user_version=3");
-	expect_refused("is of schema 3, by a newer version");
+	sql("PRAGMA user_version=4");
+	expect_refused("is of schema 4, by a newer version");
 	sql("PRAGMA user_version=0");
 	expect_refused("no schema version");
-	sql("PRAGMA user_version=2; PRAGMA application_id=7");
+	sql("PRAGMA user_version=3; PRAGMA application_id=7");
 	expect_refused("not a registry");
 	clean();
 	sql("CREATE TABLE t (a)");

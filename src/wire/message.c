@@ -108,15 +108,13 @@ parse_register(struct msg *m, struct err *e)
 	return true;
 }
 
-/* A quote, its report data or the claims may be absent only by this message's own reason. */
+/* A quote, its report data or the claims may be absent only by a reason of their own. */
 static bool
-parse_attest_response(struct msg *m, struct err *e)
+parse_proof(const struct msg *m, struct msg_proof *r, struct err *e)
 {
-	struct msg_attest_response *r = &m->u.attest_response;
 	const struct json_node *quote, *report_data;
 
-	if (!need_str(m, "nonce", r->nonce, sizeof r->nonce, e)
-	    || !find(m, "quote", JSON_STRING, &quote, e)
+	if (!find(m, "quote", JSON_STRING, &quote, e)
 	    || !find(m, "report_data", JSON_STRING, &report_data, e)
 	    || !find(m, "measurements", JSON_OBJECT, &r->measurements, e))
 		return false;
@@ -127,6 +125,24 @@ parse_attest_response(struct msg *m, struct err *e)
 	r->quote = quote->text;
 	r->report_data = report_data->text;
 	return true;
+}
+
+static bool
+parse_attest_response(struct msg *m, struct err *e)
+{
+	struct msg_attest_response *r = &m->u.attest_response;
+
+	return need_str(m, "nonce", r->nonce, sizeof r->nonce, e) && parse_proof(m, &r->proof, e);
+}
+
+static bool
+parse_evidence_response(struct msg *m, struct err *e)
+{
+	struct msg_evidence_response *r = &m->u.evidence_response;
+
+	return need_str(m, "request_id", r->request_id, sizeof r->request_id, e)
+	       && get_str(m, "error", r->error, sizeof r->error, e)
+	       && (r->error[0] || parse_proof(m, &r->proof, e));
 }
 
 static bool
@@ -183,6 +199,16 @@ parse_proxy_request(struct msg *m, struct err *e)
 }
 
 static bool
+parse_evidence_request(struct msg *m, struct err *e)
+{
+	struct msg_evidence_request *r = &m->u.evidence_request;
+
+	return need_str(m, "request_id", r->request_id, sizeof r->request_id, e)
+	       && need_str(m, "nonce", r->nonce, sizeof r->nonce, e)
+	       && need_int(m, "deadline_s", &r->deadline_s, e);
+}
+
+static bool
 parse_status(struct msg *m, struct err *e)
 {
 	struct msg_status *s = &m->u.status;
@@ -211,8 +237,10 @@ static const struct {
     {"attest_response", MSG_FROM_AGENT, MSG_ATTEST_RESPONSE, parse_attest_response},
     {"health", MSG_FROM_AGENT, MSG_HEALTH, parse_health},
     {"proxy_response", MSG_FROM_AGENT, MSG_PROXY_RESPONSE, parse_proxy_response},
+    {"evidence_response", MSG_FROM_AGENT, MSG_EVIDENCE_RESPONSE, parse_evidence_response},
     {"attest_request", MSG_FROM_CONTROL, MSG_ATTEST_REQUEST, parse_attest_request},
     {"proxy_request", MSG_FROM_CONTROL, MSG_PROXY_REQUEST, parse_proxy_request},
+    {"evidence_request", MSG_FROM_CONTROL, MSG_EVIDENCE_REQUEST, parse_evidence_request},
     {"status", MSG_FROM_CONTROL, MSG_STATUS, parse_status},
     {"h2_end", MSG_FROM_AGENT, MSG_H2_END, parse_h2_end},
     {"h2_end", MSG_FROM_CONTROL, MSG_H2_END, parse_h2_end},

@@ -27,9 +27,11 @@ enum msg_type {
 	MSG_ATTEST_RESPONSE,
 	MSG_HEALTH,
 	MSG_PROXY_RESPONSE,
+	MSG_EVIDENCE_RESPONSE,
 	/* control plane to agent */
 	MSG_ATTEST_REQUEST,
 	MSG_PROXY_REQUEST,
+	MSG_EVIDENCE_REQUEST,
 	MSG_STATUS,
 	/* both ways: the tunnel's HTTP/2 session has ended; no members */
 	MSG_H2_END
@@ -44,11 +46,28 @@ struct msg_register {
 	unsigned tunnel_version; /* 1 or 2 */
 };
 
-struct msg_attest_response {
-	char nonce[MSG_NONCE_MAX];
+/* What proves something, in both messages that carry a quote. */
+struct msg_proof {
 	struct span quote; /* base64, as written */
 	struct span report_data; /* hex, as written */
 	const struct json_node *measurements; /* an object, repeated names possible */
+};
+
+struct msg_attest_response {
+	char nonce[MSG_NONCE_MAX];
+	struct msg_proof proof;
+};
+
+struct msg_evidence_response {
+	char request_id[MSG_REQUEST_ID_MAX];
+	struct msg_proof proof;
+	char error[64]; /* set in place of the proof; empty else */
+};
+
+struct msg_evidence_request {
+	char request_id[MSG_REQUEST_ID_MAX];
+	char nonce[MSG_NONCE_MAX];
+	int64_t deadline_s;
 };
 
 struct msg_health {
@@ -94,6 +113,8 @@ struct msg {
 		struct msg_proxy_response proxy_response;
 		struct msg_attest_request attest_request;
 		struct msg_proxy_request proxy_request;
+		struct msg_evidence_request evidence_request;
+		struct msg_evidence_response evidence_response;
 		struct msg_status status;
 	} u;
 };
@@ -116,6 +137,10 @@ void msg_write_proxy_request(struct buf *out, const char *request_id, struct spa
 void msg_write_proxy_response(struct buf *out, const char *request_id, int status,
     const struct fields *headers, struct span body);
 void msg_write_proxy_error(struct buf *out, const char *request_id, const char *error);
+void msg_write_evidence_request(struct buf *out, const struct msg_evidence_request *m);
+void msg_write_evidence_response(struct buf *out, const char *request_id, struct span quote,
+    struct span report_data, struct span measurements_json);
+void msg_write_evidence_error(struct buf *out, const char *request_id, const char *error);
 void msg_write_h2_end(struct buf *out);
 
 /* Fill a status message from an error: wire reason, cause and the sentence for the peer. */

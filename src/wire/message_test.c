@@ -42,6 +42,22 @@ judges_agents_messages(void **state)
 		REASON_OK},
 	    {"{\"type\":\"proxy_response\",\"request_id\":\"1\",\"error\":\"proxy_timeout\"}",
 		REASON_OK},
+	    {"{\"type\":\"evidence_response\",\"request_id\":\"1\",\"quote\":\"AAAA\","
+	     "\"report_data\":\"00\",\"measurements\":{}}",
+		REASON_OK},
+	    {"{\"type\":\"evidence_response\",\"request_id\":\"1\",\"error\":\"agent_busy\"}",
+		REASON_OK},
+	    {"{\"type\":\"evidence_response\",\"request_id\":\"1\",\"error\":7}",
+		REASON_INVALID_JSON},
+	    {"{\"type\":\"evidence_response\",\"error\":\"agent_busy\"}", REASON_MISSING_FIELDS},
+	    {"{\"type\":\"evidence_response\",\"request_id\":\"1\",\"quote\":\"AAAA\"}",
+		REASON_MISSING_QUOTE},
+	    {"{\"type\":\"evidence_response\",\"request_id\":\"1\",\"quote\":\"AAAA\","
+	     "\"report_data\":\"00\",\"measurements\":\"x\"}",
+		REASON_INVALID_JSON},
+	    {"{\"type\":\"evidence_request\",\"request_id\":\"1\",\"nonce\":\"00\",\"deadline_s\":"
+	     "1}",
+		REASON_UNKNOWN_MESSAGE},
 	    {"{\"type\":\"h2_end\"}", REASON_OK},
 	    {"{\"type\":\"h2_end\",\"type\":\"h2_end\"}", REASON_INVALID_JSON},
 	    {REGISTER_AS("\"1\""), REASON_OK},
@@ -123,6 +139,7 @@ reads_what_it_writes(void **state)
 {
 	struct msg_register r = {"o/r", "v1", "app", "sandbox-1", "id", 2};
 	struct msg_attest_request q = {"00ff", 30, "periodic", true};
+	struct msg_evidence_request ev = {"7", "00ff", 5};
 	struct msg_status s = {"invalid", "measurement_mismatch:mrtd", "", "a \"b\"", "", 1};
 	struct buf out, body;
 	struct fields f, back;
@@ -143,6 +160,28 @@ reads_what_it_writes(void **state)
 	assert_int_equal(m.u.attest_request.deadline_s, 30);
 	msg_fini(&m);
 	buf_clear(&out);
+	msg_write_evidence_request(&out, &ev);
+	assert_true(msg_parse(&m, buf_span(&out), MSG_FROM_CONTROL, &e));
+	assert_string_equal(m.u.evidence_request.request_id, "7");
+	assert_string_equal(m.u.evidence_request.nonce, "00ff");
+	assert_int_equal(m.u.evidence_request.deadline_s, 5);
+	msg_fini(&m);
+	buf_clear(&out);
+	msg_write_evidence_response(
+	    &out, "7", span_of("\0\1\2", 3), span_of("\xff", 1), span_str("{\"a\":true}"));
+	assert_true(msg_parse(&m, buf_span(&out), MSG_FROM_AGENT, &e));
+	assert_string_equal(m.u.evidence_response.request_id, "7");
+	assert_true(span_is(m.u.evidence_response.proof.quote, "AAEC"));
+	assert_true(span_is(m.u.evidence_response.proof.report_data, "ff"));
+	assert_true(span_is(m.u.evidence_response.proof.measurements->text, "{\"a\":true}"));
+	assert_string_equal(m.u.evidence_response.error, "");
+	msg_fini(&m);
+	buf_clear(&out);
+	msg_write_evidence_error(&out, "7", "agent_busy");
+	assert_true(msg_parse(&m, buf_span(&out), MSG_FROM_AGENT, &e));
+	assert_string_equal(m.u.evidence_response.error, "agent_busy");
+	msg_fini(&m);
+	buf_clear(&out);
 	msg_write_status(&out, &s);
 	assert_true(msg_parse(&m, buf_span(&out), MSG_FROM_CONTROL, &e));
 	assert_string_equal(m.u.status.detail, "a \"b\"");
@@ -152,9 +191,9 @@ reads_what_it_writes(void **state)
 	msg_write_attest_response(
 	    &out, "00", span_of("\0\1\2", 3), span_of("\xff", 1), span_str("{\"a\":true}"));
 	assert_true(msg_parse(&m, buf_span(&out), MSG_FROM_AGENT, &e));
-	assert_true(span_is(m.u.attest_response.quote, "AAEC"));
-	assert_true(span_is(m.u.attest_response.report_data, "ff"));
-	assert_true(span_is(m.u.attest_response.measurements->text, "{\"a\":true}"));
+	assert_true(span_is(m.u.attest_response.proof.quote, "AAEC"));
+	assert_true(span_is(m.u.attest_response.proof.report_data, "ff"));
+	assert_true(span_is(m.u.attest_response.proof.measurements->text, "{\"a\":true}"));
 	msg_fini(&m);
 	buf_clear(&out);
 	fields_init(&f);

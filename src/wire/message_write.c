@@ -65,6 +65,14 @@ put_base64(struct jw *w, const char *name, struct span bytes)
 	buf_fini(&text);
 }
 
+static void
+put_proof(struct jw *w, struct span quote, struct span report_data, struct span measurements_json)
+{
+	put_base64(w, "quote", quote);
+	jw_hex(w, "report_data", report_data);
+	jw_raw(w, "measurements", measurements_json);
+}
+
 void
 msg_write_attest_response(struct buf *out, const char *nonce, struct span quote,
     struct span report_data, struct span measurements_json)
@@ -72,9 +80,39 @@ msg_write_attest_response(struct buf *out, const char *nonce, struct span quote,
 	struct jw w = begin(out, "attest_response");
 
 	jw_str(&w, "nonce", nonce);
-	put_base64(&w, "quote", quote);
-	jw_hex(&w, "report_data", report_data);
-	jw_raw(&w, "measurements", measurements_json);
+	put_proof(&w, quote, report_data, measurements_json);
+	jw_end_object(&w);
+}
+
+void
+msg_write_evidence_request(struct buf *out, const struct msg_evidence_request *m)
+{
+	struct jw w = begin(out, "evidence_request");
+
+	jw_str(&w, "request_id", m->request_id);
+	jw_str(&w, "nonce", m->nonce);
+	jw_int(&w, "deadline_s", m->deadline_s);
+	jw_end_object(&w);
+}
+
+void
+msg_write_evidence_response(struct buf *out, const char *request_id, struct span quote,
+    struct span report_data, struct span measurements_json)
+{
+	struct jw w = begin(out, "evidence_response");
+
+	jw_str(&w, "request_id", request_id);
+	put_proof(&w, quote, report_data, measurements_json);
+	jw_end_object(&w);
+}
+
+void
+msg_write_evidence_error(struct buf *out, const char *request_id, const char *error)
+{
+	struct jw w = begin(out, "evidence_response");
+
+	jw_str(&w, "request_id", request_id);
+	jw_str(&w, "error", error);
 	jw_end_object(&w);
 }
 
