@@ -215,12 +215,12 @@ cross_site(struct kit *k)
 }
 
 const struct scenario scenario_floods[] = {
-    {"silent-connections", "reliability", "hold connections open that say nothing, or half a word",
+    {"silent-connections", "19.2", "hold connections open that say nothing, or half a word",
 	silent_connections},
     {"half-registered", "16", "register and fall silent, many times", half_registered},
     {"garbage-quotes", "16", "have quotes verified that are none, of every size", garbage_quotes},
     {"oversize-unattested", "16", "send a megabyte without having attested", oversize_unattested},
     {"deep-json", "16", "nest a message beyond any stack", deep_json},
-    {"upgrade-headers", "reliability", "open a tunnel with ten thousand fields", upgrade_headers},
-    {"cross-site", "reliability", "drive the admin API from a page of another site", cross_site},
+    {"upgrade-headers", "19.10", "open a tunnel with ten thousand fields", upgrade_headers},
+    {"cross-site", "19.11", "drive the admin API from a page of another site", cross_site},
     {NULL, NULL, NULL, NULL}};

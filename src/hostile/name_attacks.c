@@ -268,7 +268,7 @@ const struct scenario scenario_names[] = {
 	failed_attestation},
     {"name-takeover", "5", "attest genuinely for another repository under a name that is taken",
 	taken_by_repo},
-    {"agent-takeover", "reliability",
-	"attest genuinely from another machine as an agent that is there", taken_by_machine},
+    {"agent-takeover", "19.1", "attest genuinely from another machine as an agent that is there",
+	taken_by_machine},
     {"served-unattested", "3", "be asked something without having attested", served_unattested},
     {NULL, NULL, NULL, NULL}};

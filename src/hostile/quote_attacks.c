@@ -404,6 +404,5 @@ const struct scenario scenario_quotes[] = {
     {"relayed-channel", "1", "show a quote made for another connection", relayed_channel},
     {"relayed-identity", "1", "show a quote made for another app, repo, tag, network or agent",
 	relayed_identity},
-    {"out-of-order", "reliability", "say what belongs behind attestation without any",
-	out_of_order},
+    {"out-of-order", "19.3", "say what belongs behind attestation without any", out_of_order},
     {NULL, NULL, NULL, NULL}};
