@@ -122,6 +122,26 @@ hop_fields(struct kit *k)
 	UNSEEN(k, members, "x-evil");
 }
 
+/* A cookie for the domain that all apps share would be sent to the others', too. */
+static void
+parent_cookie(struct kit *k)
+{
+	static const char *const ways[] = {"Domain=%", "Domain=.%", "Secure; domain = %",
+	    "Domain=x; DOMAIN=%; Path=/", "HttpOnly;Domain=%;"};
+	char text[5][200];
+	const char *members[5];
+
+	for (size_t i = 0; i < 5; i++) {
+		size_t at = strcspn(ways[i], "%");
+
+		(void)snprintf(text[i], sizeof text[i],
+		    OK("{\"Set-Cookie\":[\"mine=1\",\"x-evil=1; %.*s%.60s%s\"]}"), (int)at, ways[i],
+		    k->o->domain, ways[i] + at + 1);
+		members[i] = text[i];
+	}
+	UNSEEN(k, members, "x-evil");
+}
+
 static void
 lengths(struct kit *k)
 {
@@ -269,6 +289,7 @@ const struct scenario scenario_agents[] = {
     {"agent-splitting", "8", "put lines into an answer's fields", splitting},
     {"agent-status", "0.18", "answer with a status that ends no request or is none", statuses},
     {"agent-hop-fields", "0.18", "rule the visitor's connection by fields", hop_fields},
+    {"agent-parent-cookie", "17", "set a cookie that the other apps get", parent_cookie},
     {"agent-length", "8", "lie about the length of a body", lengths},
     {"agent-other-request", "17", "answer for another app's visitor", others_request},
     {"agent-second-answer", "17", "answer again what was answered", second_answer},

@@ -1,6 +1,7 @@
 """Rows of docs/threat-model.md that an attacker alone cannot play: they need another time, another GitHub, a service that
 is slow, or the operator's own document. Each test has its row in its name."""
 import json
+import threading
 import time
 
 import pytest
@@ -148,3 +149,29 @@ def test_row_0_3_a_service_that_lies_about_the_tcb(world, control):
     reason, cause = refused(HandAgent(world, c))
     assert reason.startswith(("collateral", "dcap")), (reason, cause)
     assert c.resolve()[0] == 403
+
+
+@pytest.mark.parametrize("door", ["front", "ee-proxy"])
+def test_row_17_cookies_stay_with_their_app(world, control, door):
+    """One for the very host passes, whatever it is called; one for all apps is left out, and nothing else with it."""
+    port = control.proxy_port
+    if door == "ee-proxy":
+        port = harness.free_port()
+        world.add(harness.Daemon(world.dir, "ee-proxy", env={"EE_CONTROL_URL": control.url, "EE_PROXY_BIND": "127.0.0.1",
+                                                              "EE_PROXY_PORT": str(port)})).start().wait_log("started|listening|ready")
+    hand = HandAgent(world, control)
+    hand.admitted()
+    hand.health()
+    control.wait_allowed()
+    kept = ["a=1", "b=2; Domain=myapp.apps.example", "c=3; Path=/; Domain=.MyApp.apps.example; Secure", "domain=apps.example"]
+    gone = ["d=4; Domain=apps.example", "e=5; Path=/;domain=.apps.example", "f=6; Domain=other.apps.example", "g=7; Domain=example"]
+
+    def answer():
+        m = hand.ws.recv_type("proxy_request")
+        hand.ws.send({"type": "proxy_response", "request_id": m["request_id"], "status": 200,
+                      "headers": {"Set-Cookie": [x for pair in zip(kept, gone) for x in pair], "X-A": "b"}, "body_b64": ""})
+    t = threading.Thread(target=answer)
+    t.start()
+    status, head, _ = http("GET", f"http://127.0.0.1:{port}/", headers={"Host": "myapp.apps.example:8443"})
+    t.join()
+    assert status == 200 and head.get_all("Set-Cookie") == kept and head["X-A"] == "b"
