@@ -541,10 +541,15 @@ def test_a_crowd_of_uploads_that_nobody_reads_stops_nobody(there, door):
 @both
 def test_a_body_that_breaks_the_grammar_ends_the_backends_work(there, door):
     """At once, not when the visitor hangs up; and the log says what was wrong."""
+    asked = threading.Event()
+
     def works(c, head):
+        asked.set()
         return c.ends()
     v = there.ask(door, works, "POST", [CHUNKED])
-    v.send(b"5\r\nhello\r\nzz\r\n")
+    v.send(b"5\r\nhello\r\n")
+    assert asked.wait(20)  # before that there is no work to end, and none that would be told of
+    v.send(b"zz\r\n")
     a = v.answer(b"POST")
     began = time.monotonic()
     assert a.status == 400 and there.backend.result() and time.monotonic() - began < 1
