@@ -40,11 +40,12 @@ static const struct page pages[] = {
 	"Serves a root CA, quotes, the collateral service and GitHub releases of its own making. "
 	"Nothing that it signs is trusted by anyone who was not told to with EE_DCAP_ROOT_CA. "
 	"`export` writes one machine's quote and its collateral, `vectors` a tree of quotes and "
-	"collateral with one thing wrong each, to test verifiers with.",
+	"collateral with one thing wrong each, to test verifiers with; `attack` plays a hostile "
+	"agent and a hostile visitor against a control plane that you operate.",
 	{"ee-sim --sim-state=/tmp/sim",
 	    "ee-sim export DIR --vm web-1 && eectl verify --root-ca DIR/root_ca.pem "
 	    "--collateral DIR/collateral.json --quote DIR/quote.bin",
-	    "ee-sim vectors DIR",
+	    "ee-sim attack --run all --target http://127.0.0.1:8088 --sim-state DIR",
 	    "EE_PCCS_URL=http://127.0.0.1:8099 EE_GITHUB_API_URL=http://127.0.0.1:8099 "
 	    "EE_DCAP_ROOT_CA=/tmp/sim/root_ca.pem ee-control"}},
 };

@@ -1,4 +1,5 @@
 #include "front/answer_head.h"
+#include "wire/cookie.h"
 
 #include <stdio.h>
 
@@ -10,11 +11,19 @@ struct listed {
 	char own[80]; /* this hop's Via */
 };
 
+/* An app's cookie for the domain that it shares with others would be sent to those, too: it is what
+ * a browser drops where it knows that domain for a public suffix (RFC 6265 section 5.3). */
+static bool
+is_for_others(const struct answer_hop *hop, struct http_field f)
+{
+	return span_iis(f.name, "set-cookie") && !cookie_stays(f.value, hop->host);
+}
+
 /* List a field, unless it is one that this hop sets. */
 static void
-list_field(struct listed *l, struct http_field f, bool switches)
+list_field(struct listed *l, const struct answer_hop *hop, struct http_field f, bool switches)
 {
-	if (span_iis(f.name, "x-request-id"))
+	if (span_iis(f.name, "x-request-id") || is_for_others(hop, f))
 		return;
 	if (switches && span_iis(f.name, "sec-websocket-accept"))
 		return;
@@ -37,7 +46,7 @@ list(struct listed *l, const struct answer_hop *hop, const struct fields *fields
 	if (fields->n + 2 > LIMIT_HEAD_FIELDS)
 		return false;
 	for (size_t i = 0; i < fields->n; i++)
-		list_field(l, fields_at(fields, i), switches);
+		list_field(l, hop, fields_at(fields, i), switches);
 	(void)snprintf(l->own, sizeof l->own, "1.1 %s", hop->name);
 	via = span_str(l->own);
 	if (l->via.n) {
@@ -79,11 +88,14 @@ answer_switch(struct http_req *r, const struct answer_hop *hop, const struct fie
 }
 
 bool
-answer_interim(struct http_req *r, int status, const struct fields *fields)
+answer_interim(
+    struct http_req *r, const struct answer_hop *hop, int status, const struct fields *fields)
 {
 	struct http_field f[LIMIT_HEAD_FIELDS] = {0};
+	size_t n = 0;
 
 	for (size_t i = 0; i < fields->n; i++)
-		f[i] = fields_at(fields, i);
-	return http_respond_interim(r, status, f, fields->n);
+		if (!is_for_others(hop, fields_at(fields, i)))
+			f[n++] = fields_at(fields, i);
+	return http_respond_interim(r, status, f, n);
 }

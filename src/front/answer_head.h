@@ -9,6 +9,7 @@
 struct answer_hop {
 	const char *name; /* in Via */
 	const char *request_id; /* X-Request-Id */
+	struct span host; /* the visitor's: cookies for a wider domain end here */
 };
 
 /* Send the answer's head; a Content-Length among the fields is the body's. False: it does not fit,
@@ -21,8 +22,9 @@ MUST_CHECK bool answer_head(
 MUST_CHECK bool answer_switch(
     struct http_req *r, const struct answer_hop *hop, const struct fields *fields);
 
-/* Pass an interim head on, as it is (RFC 9110 section 15.2). False: nothing was
+/* Pass an interim head on (RFC 9110 section 15.2). False: nothing was
  * sent, which is a loss only where it was a 100. */
-bool answer_interim(struct http_req *r, int status, const struct fields *fields);
+bool answer_interim(
+    struct http_req *r, const struct answer_hop *hop, int status, const struct fields *fields);
 
 #endif

@@ -18,6 +18,7 @@ struct visit {
 	char app[CHOOSE_APP_MAX];
 	char id[33]; /* ours: unique; what X-Request-Id says may be the visitor's */
 	char shown_id[129]; /* X-Request-Id */
+	struct span host; /* what the visitor asked for; in the request's head */
 	uint8_t trace[TRACE_RANDOM];
 	size_t credit; /* of the request's body */
 	struct buf held; /* body that came beyond it, or too early; mostly there is none */
@@ -99,7 +100,7 @@ static void
 on_head(void *ctx, int status, const struct fields *fields)
 {
 	struct visit *v = ctx;
-	struct answer_hop hop = {v->f->o.name, v->shown_id};
+	struct answer_hop hop = {v->f->o.name, v->shown_id, v->host};
 	struct exchange *x = v->x;
 	struct err e = {0};
 
@@ -133,11 +134,12 @@ static void
 on_interim(void *ctx, int status, const struct fields *fields)
 {
 	struct visit *v = ctx;
+	struct answer_hop hop = {v->f->o.name, v->shown_id, v->host};
 
 	/* Once is enough: a hop that was tired of waiting may have said it before the backend. */
 	if (status == 100 && http_req_head(v->r)->expect_continue && !v->expects)
 		return;
-	if (!answer_interim(v->r, status, fields) && status == 100) {
+	if (!answer_interim(v->r, &hop, status, fields) && status == 100) {
 		give_up(v, ERR_NOMEM, REASON_NO_MEMORY, "100 cannot be sent on");
 		return;
 	}
@@ -327,6 +329,9 @@ visit_new(struct front *f, struct http_req *r, const struct visit_start *s)
 	v->f = f;
 	v->r = r;
 	v->trusted = s->trusted;
+	v->host = s->trusted ? http_req_field(r, "x-forwarded-host") : s->host;
+	if (!v->host.n)
+		v->host = s->host;
 	snprintf(v->app, sizeof v->app, "%s", s->app);
 	take_random(f, id, sizeof id);
 	hex_encode(span_of(id, sizeof id), v->id);

@@ -246,6 +246,8 @@ main(int argc, char **argv)
 		return run_export(argc, argv);
 	if (argc > 1 && strcmp(argv[1], "vectors") == 0)
 		return sim_run_vectors(argc, argv);
+	if (argc > 1 && strcmp(argv[1], "attack") == 0)
+		return sim_run_attack(argc, argv);
 	rc = config_start(PROGRAM_SIM, argc, argv, &settings, &env);
 	if (rc < 0)
 		rc = serve(&settings, &env);

@@ -11,6 +11,9 @@
 /* Say on standard error what went wrong; returns the exit code. */
 int sim_fail(const struct err *e);
 
+/* ee-sim attack --list | --run NAME --target URL. Returns the exit code. */
+int sim_run_attack(int argc, char **argv);
+
 /* ee-sim vectors DIR. Returns the exit code. */
 int sim_run_vectors(int argc, char **argv);
 
