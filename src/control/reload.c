@@ -146,4 +146,5 @@ reload_on_signal(struct net_loop *l, int signo, void *ctx)
 		return;
 	reload_networks(c);
 	reload_tls(c);
+	collateral_client_reload(c->collateral);
 }
