@@ -44,7 +44,7 @@ static void
 set_due(struct entry *en)
 {
 	struct collateral_client *c = en->client;
-	uint64_t after = FAILED_MS;
+	uint64_t after = FAILED_MS < c->refresh_ms ? FAILED_MS : c->refresh_ms;
 
 	if (entry_is_usable(en))
 		after = renew_jitter(c, en->failures > 0 ? until_retry(en) : until_next(en));
