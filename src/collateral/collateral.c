@@ -190,12 +190,28 @@ entry_settle(struct entry *en)
 }
 
 static void
+settle_held(struct entry *en)
+{
+	en->client->count.answered_held++;
+	entry_settle(en);
+}
+
+static void
 on_impatient(void *ctx)
 {
-	entry_settle(ctx);
+	settle_held(ctx);
 }
 
 /* -- asking -- */
+
+/* How long the request that runs is still waited for: once for all who come. */
+static uint64_t
+patience_left(const struct entry *en)
+{
+	uint64_t gone = env_now_ms(en->client->env) - en->began_ms;
+
+	return en->gather && gone < PATIENCE_MS ? PATIENCE_MS - gone : 0;
+}
 
 /* What was held over a restart, or while no service answered, may have been revoked since. */
 static bool
@@ -217,12 +233,12 @@ entry_serve(struct entry *en)
 		return;
 	if (en->gather == NULL && due)
 		renew_start(en);
-	if (entry_is_usable(en) && (is_confirmed(en) || en->gather == NULL)) {
-		c->count.answered_held++;
-		entry_settle(en);
+	if (entry_is_usable(en) && (is_confirmed(en) || patience_left(en) == 0)) {
+		settle_held(en);
 	} else if (entry_is_usable(en)) {
 		if (!net_timer_is_running(&en->patience))
-			net_timer_start(c->plan.loop, &en->patience, PATIENCE_MS, on_impatient, en);
+			net_timer_start(
+			    c->plan.loop, &en->patience, patience_left(en), on_impatient, en);
 	} else if (en->gather == NULL) {
 		entry_settle(en);
 	}

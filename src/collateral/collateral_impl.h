@@ -39,7 +39,7 @@ struct entry {
 	struct err why; /* of the last try, where it left something to be wanted */
 	char refused[EEDCAP_ITEMS][COMPOSE_WORD]; /* by item, at the last try */
 	bool tried, confirmed; /* since the start; all four items, for confirmed */
-	uint64_t landed_ms, confirmed_ms, used_ms;
+	uint64_t began_ms, landed_ms, confirmed_ms, used_ms;
 	uint64_t due_ms; /* when the next try is due */
 	unsigned failures; /* in a row */
 	bool unsaved;

@@ -169,6 +169,7 @@ void
 renew_start(struct entry *en)
 {
 	en->tried = true;
+	en->began_ms = env_now_ms(en->client->env);
 	en->gather = gather_start(&en->client->plan, &en->key, en->col, on_gathered, en);
 	if (en->gather)
 		return;
