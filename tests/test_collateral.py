@@ -1,8 +1,10 @@
 """Collateral: what a service may do to us, and what must go on all the same."""
+import base64
 import contextlib
 import json
 import pathlib
 import re
+import signal
 import ssl
 import subprocess
 import threading
@@ -427,3 +429,122 @@ def test_a_ca_file_that_is_none(world):
     got = subprocess.run([harness.BUILD / "src" / "programs" / "ee-control"], env=control.env,
                          capture_output=True, text=True, timeout=30)
     assert got.returncode != 0 and "bad_setting" in got.stderr and "EE_PCCS_CA" in got.stderr
+
+
+# -- without a way out: bundles --
+
+EECTL = harness.BUILD / "src" / "programs" / "eectl"
+FMSPC = "ee5100000000"
+
+
+def eectl(world, *args, root=True):
+    root = ("--root-ca", str(world.dir / "sim" / "root_ca.pem")) if root else ()
+    done = subprocess.run([EECTL, "collateral", *map(str, args), *root], env={"EE_PCCS_URL": world.sim_url, "PATH": "/usr/bin:/bin"},
+                          capture_output=True, text=True, timeout=60)
+    assert not harness.TROUBLE.search(done.stderr), done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def bundle(world):
+    path = world.dir / "bundle.json"
+    assert eectl(world, "fetch", "--fmspc", FMSPC, "--out", path)[0] == 0
+    return path
+
+
+def test_a_fetched_bundle_verifies(world):
+    quote, path = world.dir / "quote.bin", world.dir / "bundle.json"
+    quote.write_bytes(base64.b64decode(world.quote("vm1", bytes(64))))
+    assert eectl(world, "fetch", "--quote", quote, "--out", path) == (0, "", "")
+    assert subprocess.run([EECTL, "verify", "--quote", quote, "--collateral", path,
+                           "--root-ca", world.dir / "sim" / "root_ca.pem"], capture_output=True).returncode == 0
+    code, out, _ = eectl(world, "show", path, "--json")
+    [shown] = json.loads(out)
+    assert code == 0 and shown["platform"] == "tdx-platform-" + FMSPC and shown["in_time"] is True
+    assert [i["item"] for i in shown["items"]] == list(ITEMS)
+    assert all(i["days_left"] in (29, 30) for i in shown["items"]) and shown["items"][2]["evaluation_number"] == 18
+    code, out, _ = eectl(world, "show", path)
+    assert code == 0 and out.count("days left") == 4 and out.count("evaluation number 18") == 2
+    # SGX, and the other CA.
+    assert eectl(world, "fetch", "--fmspc", FMSPC, "--tee", "sgx", "--ca", "processor", "--out", path)[0] == 0
+    assert "sgx-processor-" + FMSPC in eectl(world, "show", path)[1]
+
+
+def test_a_control_plane_without_a_way_out(world, bundle):
+    nowhere = f"http://127.0.0.1:{harness.free_port()}"
+    control = world.control(start=False, EE_PCCS_URL=nowhere)
+    folder = control.env["EE_COLLATERAL_DIR"]
+    assert eectl(world, "import", folder, bundle) == (0, f"tdx-platform-{FMSPC}\n", "")
+    control.start()
+    assert attempt(world, control) == "attested"
+    # Another family is brought while it runs.
+    world.vm("other", family=7)
+    world.publish(world.allowlist("other", tag="v7"), tag="v7")
+    assert re.fullmatch("dcap_error:[a-z]+_unreachable", attempt(world, control, vm="other", tag="v7"))
+    more = world.dir / "more.json"
+    assert eectl(world, "fetch", "--fmspc", "ee5100000007", "--out", more)[0] == 0
+    assert eectl(world, "import", folder, more)[0] == 0
+    control.proc.send_signal(signal.SIGHUP)
+    harness.wait_for("the import", lambda: figures(control)["loaded"] == 2)
+    assert attempt(world, control, vm="other", tag="v7", agent_id="hand-7") == "attested"
+    # What the folder has comes out again.
+    out = world.dir / "out.json"
+    assert eectl(world, "export", folder, "--out", out)[0] == 6  # which of the two?
+    assert eectl(world, "export", folder, "tdx-platform-ee5100000007", "--out", out)[0] == 0
+    assert json.loads(out.read_bytes()) == json.loads(more.read_bytes())
+    code, shown, _ = eectl(world, "show", folder, "--json")
+    assert code == 0 and {s["platform"] for s in json.loads(shown)} == {f"tdx-platform-{FMSPC}", "tdx-platform-ee5100000007"}
+
+
+def test_what_is_not_imported(world, bundle):
+    folder = world.dir / "folder"
+    whole = bundle.read_text()
+    assert eectl(world, "import", folder, bundle)[0] == 0
+    kept = {p.name: p.read_bytes() for p in folder.iterdir()}
+    for text, code, word in ((whole.replace("nextUpdate", "nextUpdatf", 1), 3, "tcb_info_signature"), ("{}", 2, "collateral_malformed"),
+                             (whole[:-1], 2, "collateral_malformed"), ("[" + whole + "]", 2, "collateral_malformed")):
+        bundle.write_text(text)
+        got, _, complaint = eectl(world, "import", folder, bundle)
+        assert got == code and word in complaint, complaint
+    bundle.write_text(whole)
+    assert eectl(world, "import", folder, bundle, root=False)[0] in (2, 3)  # not below Intel's root
+    assert eectl(world, "import", folder, world.dir / "absent.json")[0] == 6
+    assert eectl(world, "import", "/proc/nowhere", bundle)[0] == 6
+    fault(world, bend="older")
+    older = world.dir / "older.json"
+    assert eectl(world, "fetch", "--fmspc", FMSPC, "--out", older)[0] == 0
+    got, _, complaint = eectl(world, "import", folder, older)
+    assert got == 4 and "_older" in complaint
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == kept
+
+
+@pytest.mark.parametrize("bent, code, word", [
+    ({"status": 503}, 5, "http_503"), ({"bend": "cut"}, 5, "unreachable"), ({"delay_ms": 30000}, 5, "timeout"),
+    ({"bend": "forged"}, 3, "signature"), ({"bend": "other-ca"}, 3, "other_ca"), ({"bend": "expired"}, 4, "out of its time"),
+    ({"bend": "gzip-bomb"}, 5, "encoded"), ({"bend": "oversized"}, 5, "too_big")])
+def test_what_is_not_fetched(world, bent, code, word):
+    fault(world, **bent)
+    path = world.dir / "bundle.json"
+    got, _, complaint = eectl(world, "fetch", "--fmspc", FMSPC, "--timeout", "1", "--out", path)
+    assert got == code and word in complaint, complaint
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("args", [
+    (), ("fetch",), ("fetch", "--fmspc", FMSPC), ("fetch", "--fmspc", "ee51", "--out", "x"), ("fetch", "--out", "x"),
+    ("fetch", "--fmspc", FMSPC, "--quote", "x", "--out", "x"), ("fetch", "--fmspc", FMSPC, "--ca", "root", "--out", "x"),
+    ("fetch", "--fmspc", FMSPC, "--tee", "sev", "--out", "x"), ("fetch", "--fmspc", FMSPC, "--timeout", "0", "--out", "x"),
+    ("fetch", "--fmspc", FMSPC, "--url", "http://x/?y=z", "--out", "x"), ("show",), ("export",), ("export", "dir"), ("import", "dir"),
+    ("melt", "x"), ("show", "x", "--nonsense"), ("show", "--out")])
+def test_wrong_calls(world, args):
+    code, out, complaint = eectl(world, *args, root=False)
+    assert code == 1 and not out and complaint
+
+
+def test_a_bundle_cannot_be_written_or_read(world, bundle):
+    assert eectl(world, "fetch", "--fmspc", FMSPC, "--out", "/proc/x")[0] == 6
+    assert eectl(world, "show", world.dir / "absent")[0] == 6
+    assert http("PUT", f"{world.sim_url}/sim/clock", {"offset_s": -40 * 86400})[0] == 204
+    bundle.write_bytes(http("GET", f"{world.sim_url}/sim/collateral.json")[2])
+    code, out, _ = eectl(world, "show", bundle)
+    assert code == 4 and out.count("EXPIRED") == 4
