@@ -347,6 +347,27 @@ what_can_be_renewed_is(void **state)
 	collateral_client_free(c);
 }
 
+/* What has ended does not come back to life with what is new beside it. */
+static void
+a_renewed_crl_mends_no_expired_document(void **state)
+{
+	struct collateral_client *c = client(BASE);
+
+	now_good[TCB].body = "tcb 999000 1000500 17";
+	assert_non_null(get(c, &KEY).col);
+	now_good[TCB].status = 500;
+	now_good[PCK].body = "platform 1000501 9500000";
+	fake_pass(3600 * 1000);
+	assert_int_equal(state_of(c).item[EEDCAP_PCK_CRL].expiry, 9500000);
+	assert_true(state_of(c).expired);
+	assert_string_equal(get(c, &KEY).reason, "dcap_error:tcb_http_500");
+	now_good[TCB] = good[TCB];
+	fake_pass(3600 * 1000);
+	assert_non_null(get(c, &KEY).col);
+	assert_false(state_of(c).failing);
+	collateral_client_free(c);
+}
+
 static void
 failures_are_tried_less_and_less_often(void **state)
 {
@@ -434,6 +455,7 @@ main(void)
 	    TEST(what_ends_soon_is_renewed_sooner),
 	    TEST(an_outage_is_bridged_to_the_last_second),
 	    TEST(what_can_be_renewed_is),
+	    TEST(a_renewed_crl_mends_no_expired_document),
 	    TEST(failures_are_tried_less_and_less_often),
 	    TEST(a_job_comes_home_to_nobody),
 	    TEST(bad_bases_are_refused),

@@ -135,6 +135,7 @@ on_gathered(struct compose *made, void *ctx)
 	struct entry *en = ctx;
 	struct collateral_client *c = en->client;
 	bool came = made->handle != NULL, failed = made->why[0] != '\0' || compose_is_partial(made);
+	bool first = en->col == NULL;
 
 	en->gather = NULL;
 	en->landed_ms = env_now_ms(c->env);
@@ -142,11 +143,12 @@ on_gathered(struct compose *made, void *ctx)
 	c->count.renewals++;
 	c->count.renewals_failed += failed;
 	err_clear(&en->why);
-	if (failed && (!came || made->in_time))
+	/* All that came, but out of its time: the verifier names it. */
+	if (failed && !(came && first && !made->in_time))
 		note_why(en, made);
-	if (came && made->in_time && marks_raise(&c->marks, &en->key, made->handle))
-		en->unsaved = true;
 	if (came) {
+		if (made->in_time || !first)
+			(void)marks_raise(&c->marks, &en->key, made->handle);
 		en->unsaved = en->unsaved || made->in_time;
 		if (!entry_hold(en, made->handle, &made->bundle))
 			failed = true;
