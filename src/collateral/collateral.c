@@ -229,7 +229,8 @@ entry_serve(struct entry *en)
 	uint64_t now = env_now_ms(c->env);
 	bool due = !en->tried || now >= en->due_ms;
 
-	if (c->keeper.loading)
+	/* Before the folder was read for the first time; what is read later makes nobody wait. */
+	if (c->keeper.loading && !c->keeper.loaded)
 		return;
 	if (en->gather == NULL && due)
 		renew_start(en);
@@ -288,6 +289,7 @@ set_up(struct collateral_client *c, struct net_loop *l, struct fetcher *f, const
 	struct flights both = {.env = env, .fetcher = f, .timeout_ms = timeout_ms};
 
 	c->env = env;
+	c->log = o->log ? o->log : &c->silent;
 	c->refresh_ms = (uint64_t)(o->refresh_s ? o->refresh_s : REFRESH_S) * 1000;
 	c->warn_days = o->warn_days ? o->warn_days : WARN_DAYS;
 	c->plan.loop = l;

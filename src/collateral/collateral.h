@@ -34,6 +34,7 @@ struct collateral_opts {
 	uint32_t refresh_s; /* how often what is held is asked for anew; 0: 4 hours */
 	uint32_t warn_days; /* what ends sooner is told of; 0: 10 */
 	bool early; /* documents of Intel's early edition */
+	struct log *log; /* borrowed; NULL: none */
 };
 
 /* Which collateral a platform needs: all from eedcap_quote_platform and eedcap_quote_tee. */

@@ -50,7 +50,7 @@ struct entry {
 
 struct keeper {
 	char dir[4096], root[DISK_ROOT_MAX];
-	bool on, loading, again, saving, broken;
+	bool on, loading, loaded, again, broken;
 	uint64_t retry_ms;
 	struct load_job *load;
 	struct save_job *save;
@@ -58,6 +58,7 @@ struct keeper {
 
 struct collateral_client {
 	const struct env *env;
+	struct log *log, silent; /* silent: where nobody gave one */
 	struct gather_plan plan;
 	struct marks marks;
 	struct keeper keeper;

@@ -30,7 +30,7 @@ struct errand {
 };
 
 struct gather {
-	const struct gather_plan *plan; /* NULL once cancelled while a worker has it */
+	struct gather_plan *plan; /* NULL once cancelled while a worker has it */
 	struct collateral *held; /* a reference, or NULL */
 	struct errand errands[EEDCAP_ITEMS];
 	bool asked_cdp; /* the root CRL was asked for at its distribution point */
@@ -197,7 +197,7 @@ static bool
 ask(struct errand *x, char what[static 24])
 {
 	struct gather *g = x->gather;
-	struct gather_plan *p = (struct gather_plan *)g->plan;
+	struct gather_plan *p = g->plan;
 	bool elsewhere = x->item == EEDCAP_ROOT_CA_CRL && (!p->has_root_crl || g->asked_cdp);
 	char url[FLIGHT_URL_MAX];
 
@@ -302,7 +302,7 @@ set_off(void *ctx)
 }
 
 struct gather *
-gather_start(const struct gather_plan *p, const struct collateral_key *k, struct collateral *held,
+gather_start(struct gather_plan *p, const struct collateral_key *k, struct collateral *held,
     void (*done)(struct compose *made, void *ctx), void *ctx)
 {
 	struct gather *g = calloc(1, sizeof *g);

@@ -9,7 +9,8 @@
 
 #define GATHER_BASE_MAX 1100
 
-/* What every gathering of a client shares. Borrowed, but by the job that a worker has. */
+/* What every gathering of a client shares; they count their requests there. Borrowed, but by the job
+ * that a worker has. */
 struct gather_plan {
 	struct net_loop *loop;
 	const struct env *env;
@@ -29,7 +30,7 @@ struct gather;
 /* Set off. `held` is what there is already, or NULL. done comes once, later, from the loop, with
  * what compose.h says; it is freed afterwards, save what the receiver took out of it. Where nothing
  * is held the first failure ends it; otherwise every item has its own. NULL: no memory. */
-MUST_CHECK struct gather *gather_start(const struct gather_plan *p, const struct collateral_key *k,
+MUST_CHECK struct gather *gather_start(struct gather_plan *p, const struct collateral_key *k,
     struct collateral *held, void (*done)(struct compose *made, void *ctx), void *ctx);
 
 /* Stop before done came. */

@@ -30,12 +30,6 @@ keep_init(struct collateral_client *c, const char *dir, const uint8_t *root_key)
 	c->keeper.on = dir && span_cstr(span_str(dir), c->keeper.dir, sizeof c->keeper.dir);
 }
 
-static struct log *
-log_of(const struct collateral_client *c)
-{
-	return (struct log *)&c->env->log;
-}
-
 /* -- loading -- */
 
 /* What is held was seen later than the file, unless somebody has put a newer one there. */
@@ -65,7 +59,7 @@ take(struct collateral_client *c, struct disk_entry *f)
 
 	if (f->handle == NULL) {
 		c->count.load_refused++;
-		log_failure(log_of(c), LOG_WARN, "collateral_file_refused", &f->why, "platform",
+		log_failure(c->log, LOG_WARN, "collateral_file_refused", &f->why, "platform",
 		    key_name(&f->key, name), NULL);
 		return;
 	}
@@ -89,7 +83,7 @@ static void
 take_marks(struct collateral_client *c, struct disk_load *d)
 {
 	if (d->marks_why.code != ERR_NONE)
-		log_failure(log_of(c), LOG_WARN, "collateral_marks_refused", &d->marks_why, "hint",
+		log_failure(c->log, LOG_WARN, "collateral_marks_refused", &d->marks_why, "hint",
 		    "what was seen before is known from the bundles alone", NULL);
 	if (c->marks.n == 0)
 		c->marks = d->marks;
@@ -110,6 +104,7 @@ done_load(void *job, bool ran)
 	if (c) {
 		c->keeper.load = NULL;
 		c->keeper.loading = false;
+		c->keeper.loaded = true;
 		if (ran) {
 			take_marks(c, &j->disk);
 			/* The newest last, so that it is in front. */
@@ -187,7 +182,7 @@ note_failure(struct collateral_client *c, struct save_job *j)
 	if (en)
 		en->unsaved = true;
 	if (!c->keeper.broken)
-		log_failure(log_of(c), LOG_WARN, "collateral_not_kept", &j->why, "hint",
+		log_failure(c->log, LOG_WARN, "collateral_not_kept", &j->why, "hint",
 		    "EE_COLLATERAL_DIR; a restart needs the collateral service", NULL);
 	c->keeper.broken = true;
 }

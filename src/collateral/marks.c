@@ -14,21 +14,23 @@ higher(struct mark a, struct mark b)
 	    a.issued > b.issued ? a.issued : b.issued, a.number > b.number ? a.number : b.number};
 }
 
-static struct marks_row *
+/* The index of a platform's row, or m->n. */
+static size_t
 find(const struct marks *m, const struct collateral_key *k)
 {
-	for (size_t i = 0; i < m->n; i++)
-		if (key_same(&m->row[i].key, k))
-			return (struct marks_row *)&m->row[i];
-	return NULL;
+	size_t i = 0;
+
+	while (i < m->n && !key_same(&m->row[i].key, k))
+		i++;
+	return i;
 }
 
 struct mark
 marks_of_platform(const struct marks *m, const struct collateral_key *k, enum eedcap_item i)
 {
-	const struct marks_row *r = find(m, k);
+	size_t at = find(m, k);
 
-	return r ? r->item[i] : (struct mark){0, 0};
+	return at < m->n ? m->row[at].item[i] : (struct mark){0, 0};
 }
 
 static bool
@@ -76,12 +78,13 @@ drop(struct marks *m, size_t i)
 bool
 marks_raise(struct marks *m, const struct collateral_key *k, const struct eedcap_collateral *c)
 {
-	struct marks_row *old = find(m, k), row = {.key = *k};
-	bool changed = old == NULL;
+	size_t old = find(m, k);
+	bool known = old < m->n, changed = !known;
+	struct marks_row row = {.key = *k};
 
 	row.key.root_crl_url[0] = '\0';
 	for (int i = 0; i < EEDCAP_ITEMS; i++) {
-		struct mark was = old ? old->item[i] : (struct mark){0, 0};
+		struct mark was = known ? m->row[old].item[i] : (struct mark){0, 0};
 		struct eedcap_item_facts f;
 
 		eedcap_collateral_item(c, (enum eedcap_item)i, &f);
@@ -91,8 +94,8 @@ marks_raise(struct marks *m, const struct collateral_key *k, const struct eedcap
 	}
 	if (!changed)
 		return false;
-	if (old)
-		drop(m, (size_t)(old - m->row));
+	if (known)
+		drop(m, old);
 	else if (m->n == MARKS_MAX)
 		drop(m, 0);
 	m->row[m->n++] = row;
@@ -149,7 +152,7 @@ read_row(struct marks *m, const struct json_doc *doc, const struct json_node *ob
 	char name[KEY_NAME_MAX];
 
 	if (!v || json_has_dup(obj) || !json_cstr(v, name, sizeof name)
-	    || !key_read(span_str(name), &row.key) || find(m, &row.key) || m->n == MARKS_MAX)
+	    || !key_read(span_str(name), &row.key) || find(m, &row.key) < m->n || m->n == MARKS_MAX)
 		return false;
 	for (int i = 0; i < EEDCAP_ITEMS; i++) {
 		const struct json_node *item = json_get(doc, obj, item_name((enum eedcap_item)i));

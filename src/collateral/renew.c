@@ -69,7 +69,7 @@ tell(struct entry *en, enum log_level level, const char *event, const struct err
 		log_int(&b, "expires", expiry);
 		log_int(&b, "days_left", (expiry - env_now_s(en->client->env)) / DAY_S);
 	}
-	log_end((struct log *)&en->client->env->log, level, &b);
+	log_end(en->client->log, level, &b);
 }
 
 static bool

@@ -131,8 +131,8 @@ eedcap_collateral_write(const struct eedcap_collateral *c, char *dst, size_t siz
 	jw_str(&w, "qe_identity_signature", "");
 	jw_str(&w, "qe_identity_issuer_chain", c->chain[EEDCAP_QE_IDENTITY]);
 	jw_end_object(&w);
-	n = b.n;
-	if (n < size)
+	n = buf_ok(&b) ? b.n : 0;
+	if (n > 0 && n < size)
 		memcpy(dst, buf_cstr(&b), n + 1);
 	buf_fini(&b);
 	return n;

@@ -71,7 +71,7 @@ setup(void **state)
 }
 
 /* What was taken is given back. */
-static int
+__attribute__((unused)) static int
 teardown(void **state)
 {
 	return cap.alive || fake.timers || fake.pending;
@@ -88,13 +88,13 @@ client_at(const char *url, const char *dir)
 	return c;
 }
 
-static struct collateral_client *
+__attribute__((unused)) static struct collateral_client *
 client(const char *url)
 {
 	return client_at(url, NULL);
 }
 
-static struct got
+__attribute__((unused)) static struct got
 get(struct collateral_client *c, const struct collateral_key *k)
 {
 	struct got g = {0};

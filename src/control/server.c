@@ -168,18 +168,10 @@ open_registry(struct control *c, struct err *e)
 static bool
 open_service(struct control *c, struct err *e)
 {
-	struct err why = {0};
-	struct tls_ctx *tls;
-
 	if (!c->set->pccs_ca)
 		return true;
-	/* Tried here, since the fetcher would tell only at its first request. */
-	tls = tls_ctx_client(c->set->pccs_ca, &why);
-	tls_ctx_free(tls);
-	if (!tls) {
-		(void)err_set(e, ERR_USAGE, REASON_BAD_SETTING, "EE_PCCS_CA: %.130s", why.detail);
-		return err_show(e, "EE_PCCS_CA: %.130s", why.detail);
-	}
+	if (!reload_check_service_ca(c->set, e))
+		return false;
 	c->pccs_fetcher = fetcher_new(c->loop, c->set->pccs_ca, e);
 	return c->pccs_fetcher != NULL;
 }
@@ -194,7 +186,8 @@ open_clients(struct control *c, struct err *e)
 	    .timeout_s = (uint32_t)c->set->collateral_timeout_sec,
 	    .refresh_s = (uint32_t)c->set->collateral_refresh_sec,
 	    .warn_days = (uint32_t)c->set->collateral_warn_days,
-	    .early = strcmp(c->set->tcb_update, "early") == 0};
+	    .early = strcmp(c->set->tcb_update, "early") == 0,
+	    .log = &c->env->log};
 	struct release_opts rel = {.api_url = c->set->github_api_url,
 	    .token = c->set->github_token,
 	    .owners = c->set->github_owners,
