@@ -66,7 +66,7 @@ take(struct collateral_client *c, struct disk_entry *f)
 	en = entry_get(c, &f->key);
 	if (en == NULL || !is_newer(f->handle, en->col))
 		return;
-	(void)marks_raise(&c->marks, &f->key, f->handle);
+	(void)marks_raise(&c->marks, &f->key, f->handle, env_now_s(c->env));
 	if (entry_hold(en, f->handle, &f->bundle)) {
 		c->count.loaded++;
 		en->used_ms = now;

@@ -76,7 +76,8 @@ drop(struct marks *m, size_t i)
 }
 
 bool
-marks_raise(struct marks *m, const struct collateral_key *k, const struct eedcap_collateral *c)
+marks_raise(struct marks *m, const struct collateral_key *k, const struct eedcap_collateral *c,
+    int64_t now_s)
 {
 	size_t old = find(m, k);
 	bool known = old < m->n, changed = !known;
@@ -88,7 +89,9 @@ marks_raise(struct marks *m, const struct collateral_key *k, const struct eedcap
 		struct eedcap_item_facts f;
 
 		eedcap_collateral_item(c, (enum eedcap_item)i, &f);
-		row.item[i] = higher(was, (struct mark){f.issued, f.evaluation_number});
+		row.item[i] = f.issued > now_s
+				  ? was
+				  : higher(was, (struct mark){f.issued, f.evaluation_number});
 		changed = changed || row.item[i].issued != was.issued
 			  || row.item[i].number != was.number;
 	}

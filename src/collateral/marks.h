@@ -38,9 +38,10 @@ struct mark marks_of_item(
 /* Say whether what has these facts lies behind the mark. */
 bool mark_is_above(const struct mark *m, const struct eedcap_item_facts *f);
 
-/* Note what collateral has; never lowers. Says whether something changed. */
-bool marks_raise(
-    struct marks *m, const struct collateral_key *k, const struct eedcap_collateral *c);
+/* Note what collateral has; never lowers, and takes no mark from the future. Says whether something
+ * changed. */
+bool marks_raise(struct marks *m, const struct collateral_key *k, const struct eedcap_collateral *c,
+    int64_t now_s);
 
 /* Write as a JSON object that says which root it holds for. */
 void marks_write(const struct marks *m, const char *root, struct buf *out);

@@ -51,10 +51,10 @@ marks_only_rise(void **state)
 	struct mark at;
 
 	assert_non_null(m);
-	assert_true(marks_raise(m, &A, &c));
-	assert_false(marks_raise(m, &A, &c));
+	assert_true(marks_raise(m, &A, &c, 1000));
+	assert_false(marks_raise(m, &A, &c, 1000));
 	c = made(50, 250, 100, 16);
-	assert_true(marks_raise(m, &A, &c));
+	assert_true(marks_raise(m, &A, &c, 1000));
 	at = marks_of_platform(m, &A, EEDCAP_ROOT_CA_CRL);
 	assert_int_equal(at.issued, 100);
 	assert_int_equal(marks_of_platform(m, &A, EEDCAP_PCK_CRL).issued, 250);
@@ -65,6 +65,10 @@ marks_only_rise(void **state)
 	assert_true(mark_is_above(&at, &f));
 	f = (struct eedcap_item_facts){.issued = 400, .evaluation_number = 16};
 	assert_true(mark_is_above(&at, &f));
+
+	/* Nothing is taken from the future. */
+	c = made(50, 1001, 100, 16);
+	assert_false(marks_raise(m, &A, &c, 1000));
 
 	/* What is shared, and with whom. */
 	other.fmspc[0] = 9;
@@ -94,13 +98,13 @@ the_row_raised_longest_ago_goes(void **state)
 	for (unsigned i = 0; i < MARKS_MAX; i++) {
 		k.fmspc[0] = (uint8_t)(i >> 8);
 		k.fmspc[1] = (uint8_t)i;
-		assert_true(marks_raise(m, &k, &c));
+		assert_true(marks_raise(m, &k, &c, 1000));
 	}
 	k.fmspc[0] = k.fmspc[1] = 0;
 	c = made(2, 2, 2, 2);
-	assert_true(marks_raise(m, &k, &c));
+	assert_true(marks_raise(m, &k, &c, 1000));
 	k.fmspc[0] = 77;
-	assert_true(marks_raise(m, &k, &c));
+	assert_true(marks_raise(m, &k, &c, 1000));
 	assert_int_equal(m->n, MARKS_MAX);
 	k.fmspc[0] = 0;
 	assert_int_equal(marks_of_platform(m, &k, EEDCAP_TCB_INFO).issued, 2);
@@ -121,7 +125,7 @@ what_is_written_is_read(void **state)
 	assert_non_null(m);
 	for (unsigned i = 0; i < MARKS_MAX; i++) {
 		k.fmspc[0] = (uint8_t)i;
-		assert_true(marks_raise(&m[0], &k, &c));
+		assert_true(marks_raise(&m[0], &k, &c, 1000));
 	}
 	buf_init(&b, MARKS_FILE_MAX);
 	marks_write(&m[0], "intel", &b);

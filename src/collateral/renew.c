@@ -148,7 +148,7 @@ on_gathered(struct compose *made, void *ctx)
 		note_why(en, made);
 	if (came) {
 		if (made->in_time || !first)
-			(void)marks_raise(&c->marks, &en->key, made->handle);
+			(void)marks_raise(&c->marks, &en->key, made->handle, env_now_s(c->env));
 		en->unsaved = en->unsaved || made->in_time;
 		if (!entry_hold(en, made->handle, &made->bundle))
 			failed = true;

@@ -379,7 +379,7 @@ import_judged(const struct collateral_args *a, const char *path, struct marks *m
 		return refused(path, &en.why);
 	}
 	buf_init(&marks, MARKS_FILE_MAX);
-	(void)marks_raise(m, &key, en.handle);
+	(void)marks_raise(m, &key, en.handle, a->now_s);
 	marks_write(m, root, &marks);
 	ok = disk_save(dir, &key, buf_span(&en.bundle), buf_span(&marks), &e);
 	buf_fini(&marks);
