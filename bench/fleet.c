@@ -1,7 +1,8 @@
 /* bench_fleet: very many agents in one process. Each opens a tunnel, registers an app of its own,
  * answers its challenge with a quote of its own platform and stays. Quotes are signed here, so the
  * control plane's CPU is its own.
- * usage: bench_fleet URL SEED_FILE REPO TAG AGENTS AT_ONCE
+ * usage: bench_fleet URL SEED_FILE REPO TAG AGENTS AT_ONCE [FAMILIES]
+ * FAMILIES: so many FMSPCs, in turn; 1.
  * Prints "attested N SECONDS", then for each tenth of the fleet the median milliseconds from dialling
  * to admission, then "idle", and stays until its standard input ends. */
 #include "bench.h"
@@ -41,7 +42,7 @@ struct fleet {
 	struct sim_td td;
 	struct json_doc claims;
 	struct agent *agents;
-	size_t n, dialled, attested, at_once;
+	size_t n, dialled, attested, at_once, families;
 	struct net_timer poll;
 };
 
@@ -59,10 +60,11 @@ provision(struct agent *a)
 	const struct sim_vm *vm;
 	struct sim_qe qe = {0};
 	struct err e = {0};
-	char name[24];
+	char name[24], json[40];
 
 	snprintf(name, sizeof name, "p%zu", number_of(a));
-	if (!sim_platform_put_vm(&a->f->sim, span_str(name), span_str(""), time(NULL), &e))
+	snprintf(json, sizeof json, "{\"family\":%zu}", number_of(a) % a->f->families);
+	if (!sim_platform_put_vm(&a->f->sim, span_str(name), span_str(json), time(NULL), &e))
 		die(e.detail);
 	vm = sim_platform_find_vm(&a->f->sim, span_str(name));
 	a->key = EVP_EC_gen("P-256");
@@ -277,14 +279,15 @@ main(int argc, char **argv)
 	struct err e = {0};
 	double begin;
 
-	if (argc != 7)
-		die("usage: bench_fleet URL SEED_FILE REPO TAG AGENTS AT_ONCE");
+	if (argc != 7 && argc != 8)
+		die("usage: bench_fleet URL SEED_FILE REPO TAG AGENTS AT_ONCE [FAMILIES]");
 	f.url = argv[1];
 	f.repo = argv[3];
 	f.tag = argv[4];
 	f.n = strtoul(argv[5], NULL, 10);
 	f.at_once = strtoul(argv[6], NULL, 10);
-	if (f.n == 0 || f.n > AGENTS_MAX || f.at_once == 0)
+	f.families = argc == 8 ? strtoul(argv[7], NULL, 10) : 1;
+	if (f.n == 0 || f.n > AGENTS_MAX || f.at_once == 0 || f.families == 0)
 		die("too many agents, or none");
 	f.agents = calloc(f.n, sizeof *f.agents);
 	f.loop = net_loop_new(&e);

@@ -1,7 +1,9 @@
 """Very many agents: what it costs ee-control to take them in, and what an idle one keeps of its memory."""
+import json
 import os
 import pathlib
 import re
+import resource
 import statistics
 import subprocess
 import tempfile
@@ -42,10 +44,10 @@ def lines(p, last):
     return out
 
 
-def fleet(w, control, agents, at_once):
+def fleet(w, control, agents, at_once, families=1):
     """Start the fleet; gives the process (its tunnels idle), seconds, medians of each tenth in ms."""
     p = subprocess.Popen([FLEET, f"ws://127.0.0.1:{control.port}/v1/tunnel", w.dir / "sim" / "seed", harness.REPO, harness.TAG,
-                          str(agents), str(at_once)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+                          str(agents), str(at_once), str(families)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     lines(p, "ready")
     return p
 
@@ -101,6 +103,32 @@ def measure(agents):
             print(f"| first and last tenth, dialling to admission | {tenths[0]} ms, {tenths[-1]} ms |")
             print(f"| memory of ee-control for one tunnel more | {growth(sizes):.0f} bytes |")
             print(f"| the same with what is kept once: caches, arenas | {kept:.0f} bytes |")
+            p.communicate("\n", timeout=60)
+        finally:
+            w.close()
+
+
+def budget(agents=5000, families=20):
+    """What agents of some families, all at once, cost the collateral service."""
+    # What one address may have unattested is a quarter of a tenth of the descriptors.
+    at_once = min(agents, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 50)
+    print(f"\n{agents} agents of {families} families connect, {at_once} at once; nothing is held")
+    with tempfile.TemporaryDirectory(prefix="bench-") as where:
+        w = harness.World(where)
+        try:
+            w.vm("vm1")
+            w.publish(w.allowlist("vm1"))
+            control = w.control(EE_ADMISSION_RATE="1000000", EE_ATTEST_INTERVAL_SEC="604800", EE_LOG_LEVEL="warn",
+                                EE_ATTEST_DEADLINE_SEC="600", EE_VERIFY_TIMEOUT_SEC="600")
+            p = fleet(w, control, agents, at_once, families)
+            p.stdin.write("\n")
+            p.stdin.flush()
+            lines(p, "idle")
+            seen = json.loads(harness.http("GET", w.sim_url + "/sim/requests")[2])
+            print("| item | requests |\n|---|---|")
+            for item, n in seen.items():
+                print(f"| {item} | {n} |")
+            print(f"| memory of ee-control | {rss_kib(control.proc.pid) / 1024:.0f} MiB |")
             p.communicate("\n", timeout=60)
         finally:
             w.close()

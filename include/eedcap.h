@@ -226,6 +226,24 @@ uint32_t eedcap_collateral_tcb_info_number(const struct eedcap_collateral *c);
 uint32_t eedcap_collateral_qe_identity_number(const struct eedcap_collateral *c);
 uint32_t eedcap_collateral_evaluation_number(const struct eedcap_collateral *c);
 
+/* Its four items, each issued, signed and renewed on its own. */
+enum eedcap_item { EEDCAP_ROOT_CA_CRL, EEDCAP_PCK_CRL, EEDCAP_TCB_INFO, EEDCAP_QE_IDENTITY };
+#define EEDCAP_ITEMS 4
+
+struct eedcap_item_facts {
+	int64_t issued; /* issueDate, thisUpdate: seconds since 1970 */
+	int64_t
+	    expiry; /* usable up to this second; of a document its signer's validity counts too */
+	uint32_t evaluation_number; /* documents; 0 for CRLs */
+	enum eedcap_tee tee; /* documents only */
+	enum eedcap_ca ca; /* the PCK CRL only; 0 where its issuer is neither of the two */
+	bool tee_known; /* a document that is for no TEE's quoting enclave has no tee */
+};
+
+/* What an item says of itself. `item` is one of the four. */
+void eedcap_collateral_item(
+    const struct eedcap_collateral *c, enum eedcap_item item, struct eedcap_item_facts *out);
+
 /* -- verdicts -- */
 
 enum eedcap_status {

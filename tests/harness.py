@@ -280,7 +280,8 @@ class Control(Daemon):
         settings = {"EE_CONTROL_BIND": "127.0.0.1", "EE_CONTROL_PORT": str(self.port),
                     "EE_PROXY_PORT": str(self.proxy_port), "EE_PCCS_URL": world.sim_url,
                     "EE_GITHUB_API_URL": world.sim_url, "EE_DCAP_ROOT_CA": str(world.dir / "sim" / "root_ca.pem"),
-                    "EE_DB_PATH": str(world.dir / f"{name}.db")}
+                    "EE_DB_PATH": str(world.dir / f"{name}.db"),
+                    "EE_COLLATERAL_DIR": str(world.dir / f"{name}.collateral")}
         settings.update(env)
         super().__init__(world.dir, "ee-control", name=name, env={k: v for k, v in settings.items() if v is not None})
 

@@ -1,7 +1,6 @@
 #include "collateral/gather.h"
 
 #include "base/hex.h"
-#include "base/limits.h"
 #include "net/worker.h"
 #include "wire/url.h"
 
@@ -11,42 +10,34 @@
 #define INTEL_PCS      "https://api.trustedservices.intel.com"
 #define INTEL_ROOT_CRL "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der"
 #define API_PATH       "/sgx/certification/v4"
-#define CHAIN_MAX      (64u * 1024)
-#define URL_MAX        (GATHER_BASE_MAX + 128)
-#define TIMEOUT_MS     20000u
 
-/* One row an item: its name in reasons, its ceiling, and the headers that bring its issuer chain:
- * version 4's name and the older one that caches still send. Where both come, the newer counts. */
+/* The headers that bring an item's issuer chain: version 4's name and the older one that caches
+ * still send. Where both come, the newer counts. */
 static const struct {
-	const char *name;
-	size_t max;
-	const char *chain, *old_chain;
-} items[ITEM_COUNT] = {
-    [ITEM_PCK_CRL] = {"pckcrl", LIMIT_CRL, "SGX-PCK-CRL-Issuer-Chain", NULL},
-    [ITEM_TCB_INFO] = {"tcb", LIMIT_TCB_INFO, "TCB-Info-Issuer-Chain", "SGX-TCB-Info-Issuer-Chain"},
-    [ITEM_QE_IDENTITY] = {"qe", LIMIT_TCB_INFO, "SGX-Enclave-Identity-Issuer-Chain",
-	"SGX-QE-Identity-Issuer-Chain"},
-    [ITEM_ROOT_CRL] = {"rootcrl", LIMIT_CRL, NULL, NULL},
+	const char *name, *old_name;
+} chains[EEDCAP_ITEMS] = {
+    [EEDCAP_ROOT_CA_CRL] = {NULL, NULL},
+    [EEDCAP_PCK_CRL] = {"SGX-PCK-CRL-Issuer-Chain", NULL},
+    [EEDCAP_TCB_INFO] = {"TCB-Info-Issuer-Chain", "SGX-TCB-Info-Issuer-Chain"},
+    [EEDCAP_QE_IDENTITY] = {"SGX-Enclave-Identity-Issuer-Chain", "SGX-QE-Identity-Issuer-Chain"},
 };
 
-struct part {
+struct errand {
 	struct gather *gather;
-	enum gather_item item;
-	struct fetch *fetch;
-	bool came;
-	struct buf body, chain;
+	enum eedcap_item item;
+	struct flight_wait wait;
+	bool ended;
 };
 
 struct gather {
-	const struct gather_plan *plan; /* NULL once cancelled while a worker has it */
-	struct collateral_key key;
-	struct part parts[ITEM_COUNT];
+	struct gather_plan *plan; /* NULL once cancelled while a worker has it */
+	struct collateral *held; /* a reference, or NULL */
+	struct errand errands[EEDCAP_ITEMS];
 	bool asked_cdp; /* the root CRL was asked for at its distribution point */
 	bool working;
-	struct eedcap_context *dcap;
-	struct eedcap_collateral *handle;
-	struct eedcap_error refusal;
-	void (*done)(struct eedcap_collateral *handle, const struct err *why, void *ctx);
+	struct net_defer defer;
+	struct compose made;
+	void (*done)(struct compose *made, void *ctx);
 	void *ctx;
 };
 
@@ -76,45 +67,53 @@ gather_plan_base(struct gather_plan *p, const char *url, struct err *e)
 	return true;
 }
 
+/* `standard` is what services take where nothing is said. */
 static void
-item_url(const struct gather *g, enum gather_item item, char url[static URL_MAX])
+item_url(const struct gather *g, enum eedcap_item item, char url[static FLIGHT_URL_MAX])
 {
-	const char *base = g->plan->base, *tee = g->key.tee == EEDCAP_TDX ? "tdx" : "sgx";
+	const struct collateral_key *k = &g->made.key;
+	const char *base = g->plan->base, *tee = k->tee == EEDCAP_TDX ? "tdx" : "sgx";
 	char fmspc[13];
 
 	switch (item) {
-	case ITEM_PCK_CRL:
-		snprintf(url, URL_MAX, "%s" API_PATH "/pckcrl?ca=%s&encoding=der", base,
-		    g->key.ca == EEDCAP_CA_PLATFORM ? "platform" : "processor");
+	case EEDCAP_PCK_CRL:
+		snprintf(url, FLIGHT_URL_MAX, "%s" API_PATH "/pckcrl?ca=%s&encoding=der", base,
+		    k->ca == EEDCAP_CA_PLATFORM ? "platform" : "processor");
 		break;
-	case ITEM_TCB_INFO:
-		snprintf(url, URL_MAX, "%s/%s/certification/v4/tcb?fmspc=%s", base, tee,
-		    hex_encode(span_of(g->key.fmspc, 6), fmspc));
+	case EEDCAP_TCB_INFO:
+		snprintf(url, FLIGHT_URL_MAX, "%s/%s/certification/v4/tcb?fmspc=%s%s", base, tee,
+		    hex_encode(span_of(k->fmspc, 6), fmspc), g->plan->early ? "&update=early" : "");
 		break;
-	case ITEM_QE_IDENTITY:
-		snprintf(url, URL_MAX, "%s/%s/certification/v4/qe/identity", base, tee);
+	case EEDCAP_QE_IDENTITY:
+		snprintf(url, FLIGHT_URL_MAX, "%s/%s/certification/v4/qe/identity%s", base, tee,
+		    g->plan->early ? "?update=early" : "");
 		break;
-	default:
+	case EEDCAP_ROOT_CA_CRL:
 		if (g->plan->has_root_crl && !g->asked_cdp)
-			snprintf(url, URL_MAX, "%s" API_PATH "/rootcacrl", base);
+			snprintf(url, FLIGHT_URL_MAX, "%s" API_PATH "/rootcacrl", base);
 		else
-			snprintf(url, URL_MAX, "%s",
-			    g->key.root_crl_url[0] ? g->key.root_crl_url : INTEL_ROOT_CRL);
+			snprintf(url, FLIGHT_URL_MAX, "%s",
+			    k->root_crl_url[0] ? k->root_crl_url : INTEL_ROOT_CRL);
+		break;
 	}
 }
 
 /* -- life -- */
 
 static void
+leave_all(struct gather *g)
+{
+	for (int i = 0; i < EEDCAP_ITEMS; i++)
+		flight_leave(&g->errands[i].wait);
+}
+
+static void
 gather_free(struct gather *g)
 {
-	for (int i = 0; i < ITEM_COUNT; i++) {
-		if (g->parts[i].fetch)
-			fetch_cancel(g->parts[i].fetch);
-		buf_fini(&g->parts[i].body);
-		buf_fini(&g->parts[i].chain);
-	}
-	eedcap_collateral_free(g->handle);
+	leave_all(g);
+	net_defer_stop(&g->defer);
+	compose_fini(&g->made);
+	collateral_unref(g->held);
 	free(g);
 }
 
@@ -129,219 +128,200 @@ gather_cancel(struct gather *g)
 }
 
 static void
-finish(struct gather *g, const struct err *why)
+finish(void *ctx)
 {
-	struct eedcap_collateral *handle = g->handle;
+	struct gather *g = ctx;
 
-	g->handle = NULL;
-	g->done(handle, why, g->ctx);
+	g->done(&g->made, g->ctx);
 	gather_free(g);
 }
 
-static bool
-part_failed(const struct part *p, const char *what, struct err *e)
+/* Nothing is held and an item cannot be had: the rest is of no use. */
+static void
+give_up(struct gather *g, const char *why)
 {
-	char arg[48];
-
-	snprintf(arg, sizeof arg, "%s_%s", items[p->item].name, what);
-	return err_set_arg(e, ERR_IO, REASON_DCAP_ERROR, arg, "collateral service %s: %s",
-	    p->gather->plan->base, arg);
+	leave_all(g);
+	snprintf(g->made.why, sizeof g->made.why, "%s", why);
+	snprintf(g->made.detail, sizeof g->made.detail, "%s", why);
+	net_defer_call(g->plan->loop, &g->defer, finish, g);
 }
 
 /* -- reading, on a worker -- */
 
-static struct eedcap_bytes
-bytes_of(const struct buf *b)
-{
-	return (struct eedcap_bytes){b->p, b->n};
-}
-
 static void
-read_parts(void *job)
+read_all(void *job)
 {
-	struct gather *g = job;
-	const struct part *p = g->parts;
-	struct eedcap_collateral_parts parts = {
-	    .root_ca_crl = bytes_of(&p[ITEM_ROOT_CRL].body),
-	    .pck_crl = bytes_of(&p[ITEM_PCK_CRL].body),
-	    .pck_crl_issuer_chain = bytes_of(&p[ITEM_PCK_CRL].chain),
-	    .tcb_info = bytes_of(&p[ITEM_TCB_INFO].body),
-	    .tcb_info_issuer_chain = bytes_of(&p[ITEM_TCB_INFO].chain),
-	    .qe_identity = bytes_of(&p[ITEM_QE_IDENTITY].body),
-	    .qe_identity_issuer_chain = bytes_of(&p[ITEM_QE_IDENTITY].chain),
-	};
-
-	g->handle = eedcap_collateral_from_parts(g->dcap, &parts, &g->refusal);
-}
-
-/* The documents must be those of the platform that was asked for: a cache that mixes them up
- * would otherwise spoil an entry that others use. */
-static bool
-judge(struct gather *g, bool ran, struct err *e)
-{
-	const char *what = NULL;
-
-	if (!ran)
-		what = "stopping";
-	else if (g->handle == NULL)
-		what = g->refusal.reason;
-	else if (memcmp(eedcap_collateral_fmspc(g->handle), g->key.fmspc, 6) != 0
-		 || eedcap_collateral_tee(g->handle) != g->key.tee)
-		what = "other_platform";
-	if (what == NULL)
-		return true;
-	eedcap_collateral_free(g->handle);
-	g->handle = NULL;
-	return err_set_arg(e, ERR_IO, REASON_DCAP_ERROR, what, "collateral service %s: %s",
-	    g->plan->base, g->refusal.detail);
+	compose_run(&((struct gather *)job)->made);
 }
 
 static void
 on_read(void *job, bool ran)
 {
 	struct gather *g = job;
-	struct err e = {0};
 
 	g->working = false;
 	if (g->plan == NULL) {
 		gather_free(g);
 		return;
 	}
-	finish(g, judge(g, ran, &e) ? NULL : &e);
+	if (!ran) {
+		give_up(g, "stopping");
+		return;
+	}
+	finish(g);
+}
+
+static void
+start_reading(struct gather *g)
+{
+	const struct gather_plan *p = g->plan;
+	struct err e = {0};
+
+	g->made.dcap = p->dcap;
+	g->made.now_s = env_now_s(p->env);
+	for (int i = 0; i < EEDCAP_ITEMS; i++)
+		g->made.floor[i] = marks_of_item(p->marks, &g->made.key, (enum eedcap_item)i);
+	g->working = worker_run(p->loop, read_all, on_read, g, &e);
+	if (g->working)
+		return;
+	for (int i = 0; i < EEDCAP_ITEMS; i++)
+		compose_refuse(&g->made, (enum eedcap_item)i, "no_worker");
+	give_up(g, "no_worker");
 }
 
 /* -- asking -- */
 
-static void on_answer(const struct fetch_result *r, const struct err *why, void *ctx);
+static void on_answer(const struct fetch_result *r, const char *what, void *ctx);
 
 static bool
-ask(struct part *p, struct err *e)
+ask(struct errand *x, char what[static 24])
 {
-	struct err why = {0};
-	static const char *const headers[] = {"User-Agent: easy-enclave"};
-	char url[URL_MAX];
-	struct fetch_request q = {.url = url,
-	    .headers = headers,
-	    .n_headers = 1,
-	    .max_body = items[p->item].max,
-	    .timeout_ms = TIMEOUT_MS};
+	struct gather *g = x->gather;
+	struct gather_plan *p = g->plan;
+	bool elsewhere = x->item == EEDCAP_ROOT_CA_CRL && (!p->has_root_crl || g->asked_cdp);
+	char url[FLIGHT_URL_MAX];
 
-	item_url(p->gather, p->item, url);
-	p->fetch = fetch_start(p->gather->plan->fetcher, &q, on_answer, p, &why);
-	return p->fetch != NULL || part_failed(p, "unreachable", e);
+	item_url(g, x->item, url);
+	return flight_ask(elsewhere ? &p->root_crl : &p->service, url, parts_max(x->item), &x->wait,
+	    on_answer, x, what);
 }
 
 /* Percent-encoded PEM. `+` stays `+`: this is no form, and caches leave base64's characters as
  * they are. */
-static bool
-take_chain(struct part *p, const struct fetch_result *r, struct err *e)
+static const char *
+take(struct errand *x, const struct fetch_result *r)
 {
+	struct part *t = &x->gather->made.fresh.item[x->item];
 	struct span s;
 
-	if (items[p->item].chain == NULL)
-		return true;
-	s = fetch_header(r, items[p->item].chain);
-	if (s.n == 0 && items[p->item].old_chain)
-		s = fetch_header(r, items[p->item].old_chain);
-	if (s.n == 0)
-		return part_failed(p, "no_chain", e);
-	if (!url_decode(s, &p->chain))
-		return part_failed(p, "bad_chain", e);
-	return true;
-}
-
-static bool
-take_answer(struct part *p, const struct fetch_result *r, const struct err *why, struct err *e)
-{
-	char what[16];
-
-	if (why)
-		return part_failed(p,
-		    why->reason == REASON_FETCH_TIMEOUT   ? "timeout"
-		    : why->reason == REASON_FETCH_TOO_BIG ? "too_big"
-							  : "unreachable",
-		    e);
-	if (r->status != 200) {
-		snprintf(what, sizeof what, "http_%d", r->status);
-		return part_failed(p, what, e);
+	buf_add(&t->body, r->body);
+	if (!buf_ok(&t->body))
+		return "too_big";
+	if (chains[x->item].name) {
+		s = fetch_header(r, chains[x->item].name);
+		if (s.n == 0 && chains[x->item].old_name)
+			s = fetch_header(r, chains[x->item].old_name);
+		if (s.n == 0)
+			return "no_chain";
+		if (!url_decode(s, &t->chain))
+			return "bad_chain";
 	}
-	buf_add(&p->body, r->body);
-	if (!buf_ok(&p->body))
-		return part_failed(p, "too_big", e);
-	return take_chain(p, r, e);
+	t->there = true;
+	return NULL;
 }
 
 static bool
-all_came(const struct gather *g)
+all_ended(const struct gather *g)
 {
-	for (int i = 0; i < ITEM_COUNT; i++)
-		if (!g->parts[i].came)
+	for (int i = 0; i < EEDCAP_ITEMS; i++)
+		if (!g->errands[i].ended)
 			return false;
 	return true;
 }
 
-static bool
-start_reading(struct gather *g, struct err *e)
+/* An errand has ended, well (NULL) or not. */
+static void
+end_errand(struct errand *x, const char *what)
 {
-	struct err why = {0};
+	struct gather *g = x->gather;
+	char why[64];
 
-	g->working = worker_run(g->plan->loop, read_parts, on_read, g, &why);
-	return g->working
-	       || err_set_arg(e, ERR_IO, REASON_DCAP_ERROR, "no_worker", "%s", why.detail);
+	x->ended = true;
+	if (what) {
+		compose_refuse(&g->made, x->item, what);
+		if (g->held == NULL) {
+			snprintf(why, sizeof why, "%s_%s", item_name(x->item), what);
+			give_up(g, why);
+			return;
+		}
+	}
+	if (all_ended(g))
+		start_reading(g);
+}
+
+/* A cache that looks like Intel's PCS has no route for the root CRL: then it is where the root
+ * certificate says. */
+static bool
+is_elsewhere(const struct errand *x, const char *what)
+{
+	const struct gather *g = x->gather;
+
+	return x->item == EEDCAP_ROOT_CA_CRL && what && strcmp(what, "http_404") == 0
+	       && g->plan->has_root_crl && !g->asked_cdp && g->made.key.root_crl_url[0] != '\0';
 }
 
 static void
-on_answer(const struct fetch_result *r, const struct err *why, void *ctx)
+on_answer(const struct fetch_result *r, const char *what, void *ctx)
 {
-	struct part *p = ctx;
-	struct gather *g = p->gather;
-	struct err e = {0};
-	bool ok;
+	struct errand *x = ctx;
+	char word[24];
 
-	p->fetch = NULL;
-	/* A cache that looks like Intel's PCS has no route for the root CRL: then it is where the
-	 * root certificate says. */
-	if (p->item == ITEM_ROOT_CRL && r && r->status == 404 && g->plan->has_root_crl
-	    && !g->asked_cdp && g->key.root_crl_url[0] != '\0') {
-		g->asked_cdp = true;
-		ok = ask(p, &e);
-	} else {
-		ok = take_answer(p, r, why, &e);
-		p->came = ok;
-		if (ok && all_came(g))
-			ok = start_reading(g, &e);
+	if (is_elsewhere(x, what)) {
+		x->gather->asked_cdp = true;
+		if (!ask(x, word))
+			end_errand(x, word);
+		return;
 	}
-	if (!ok)
-		finish(g, &e);
+	end_errand(x, r ? take(x, r) : what);
+}
+
+static void
+set_off(void *ctx)
+{
+	struct gather *g = ctx;
+	char what[EEDCAP_ITEMS][24] = {{0}};
+
+	for (int i = 0; i < EEDCAP_ITEMS; i++)
+		if (!ask(&g->errands[i], what[i]) && g->held == NULL) {
+			end_errand(&g->errands[i], what[i]);
+			return;
+		}
+	for (int i = 0; i < EEDCAP_ITEMS; i++)
+		if (what[i][0] != '\0')
+			end_errand(&g->errands[i], what[i]);
 }
 
 struct gather *
-gather_start(const struct gather_plan *p, const struct collateral_key *k,
-    void (*done)(struct eedcap_collateral *handle, const struct err *why, void *ctx), void *ctx,
-    struct err *e)
+gather_start(struct gather_plan *p, const struct collateral_key *k, struct collateral *held,
+    void (*done)(struct compose *made, void *ctx), void *ctx)
 {
 	struct gather *g = calloc(1, sizeof *g);
 
-	if (g == NULL) {
-		(void)err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "collateral");
+	if (g == NULL)
 		return NULL;
-	}
+	compose_init(&g->made);
 	g->plan = p;
-	g->key = *k;
-	g->dcap = p->dcap;
+	g->made.key = *k;
 	g->done = done;
 	g->ctx = ctx;
-	for (unsigned i = 0; i < ITEM_COUNT; i++) {
-		g->parts[i].gather = g;
-		g->parts[i].item = (enum gather_item)i;
-		buf_init(&g->parts[i].body, items[i].max);
-		buf_init(&g->parts[i].chain, CHAIN_MAX);
+	if (held) {
+		g->held = collateral_ref(held);
+		g->made.held = buf_span(&held->bundle);
 	}
-	for (unsigned i = 0; i < ITEM_COUNT; i++) {
-		if (!ask(&g->parts[i], e)) {
-			gather_free(g);
-			return NULL;
-		}
+	for (unsigned i = 0; i < EEDCAP_ITEMS; i++) {
+		g->errands[i].gather = g;
+		g->errands[i].item = (enum eedcap_item)i;
 	}
+	net_defer_call(p->loop, &g->defer, set_off, g);
 	return g;
 }

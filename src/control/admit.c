@@ -69,7 +69,7 @@ attempt_evidence(struct attempt *a, struct evidence_row *row, struct err *e)
 	memcpy(v.nonce, a->asked.nonce, sizeof v.nonce);
 	control_copy(v.audience, sizeof v.audience, a->offline.audience);
 	memcpy(v.channel, a->channel, sizeof v.channel);
-	memcpy(v.collateral_sha256, a->col->text_sha256, ATTEST_DIGEST);
+	memcpy(v.collateral_sha256, a->col->sha256, ATTEST_DIGEST);
 	memcpy(v.allowlist_sha256, a->allowlist_sha256, ATTEST_DIGEST);
 	memcpy(v.advisories, a->advisories, sizeof v.advisories);
 	buf_clear(&a->record);
@@ -77,11 +77,11 @@ attempt_evidence(struct attempt *a, struct evidence_row *row, struct err *e)
 	*row = (struct evidence_row){.session = a->t->id,
 	    .record = buf_span(&a->record),
 	    .quote = buf_span(&a->quote),
-	    .collateral = buf_span(&a->col->text),
+	    .collateral = buf_span(&a->col->bundle),
 	    .allowlist = buf_span(&a->list)};
 	control_copy(row->app_name, sizeof row->app_name, a->id->app_name);
 	control_copy(row->agent_id, sizeof row->agent_id, a->id->agent_id);
-	memcpy(row->collateral_sha256, a->col->text_sha256, ATTEST_DIGEST);
+	memcpy(row->collateral_sha256, a->col->sha256, ATTEST_DIGEST);
 	memcpy(row->allowlist_sha256, a->allowlist_sha256, ATTEST_DIGEST);
 	return buf_ok(&a->record) || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "evidence");
 }

@@ -172,26 +172,6 @@ health(struct control *c, struct http_req *r)
 	buf_fini(&b);
 }
 
-static void
-ready(struct control *c, struct http_req *r)
-{
-	enum reason why = c->draining       ? REASON_DRAINING
-			  : c->store_broken ? REASON_STORE_FAILED
-					    : REASON_OK;
-	struct buf b;
-	struct jw w;
-
-	buf_init(&b, 1024);
-	w = jw_of(&b);
-	jw_object(&w, NULL);
-	jw_bool(&w, "ready", why == REASON_OK);
-	if (why != REASON_OK)
-		jw_str(&w, "reason", reason_token(why));
-	jw_end_object(&w);
-	api_answer(r, why == REASON_OK ? 200 : 503, "application/json", &b);
-	buf_fini(&b);
-}
-
 static bool
 add_app(void *ctx, const struct resolve *app)
 {
@@ -281,7 +261,7 @@ dispatch(struct control *c, struct http_req *r, const struct route_match *m)
 		health(c, r);
 		break;
 	case ROUTE_READY:
-		ready(c, r);
+		ready_answer(c, r);
 		break;
 	case ROUTE_TUNNEL:
 		tunnel_accept(c, r);

@@ -31,6 +31,9 @@ MUST_CHECK bool api_query(struct http_req *r, const char *name, char *dst, size_
 /* Say whether there is such a member, whatever its value. */
 bool api_query_has(struct http_req *r, const char *name);
 
+/* ready.c */
+void ready_answer(struct control *c, struct http_req *r);
+
 /* apps.c */
 void apps_list(struct control *c, struct http_req *r);
 void apps_get(struct control *c, struct http_req *r, struct span app);

@@ -34,7 +34,6 @@ attempt_free(struct attempt *a)
 	buf_fini(&a->quote);
 	free(a->id);
 	buf_fini(&a->list);
-	buf_fini(&a->col_text);
 	buf_fini(&a->record);
 	free(a);
 }
@@ -232,7 +231,6 @@ attempt_new(struct tunnel *t, struct span message, const uint8_t nonce[static AT
 	buf_init(&a->text, LIMIT_TEXT_ATTESTED);
 	buf_init(&a->quote, LIMIT_QUOTE);
 	buf_init(&a->list, LIMIT_ALLOWLIST);
-	buf_init(&a->col_text, (size_t)2 * LIMIT_COLLATERAL);
 	buf_init(&a->record, LIMIT_TEXT_UNATTESTED);
 	buf_add(&a->text, message);
 	if (!a->id || !buf_ok(&a->text)) {
@@ -302,48 +300,6 @@ fetch_collateral(void *ctx)
 		attempt_refuse(a, &e);
 }
 
-/* What many replicas share is written once for all of them. */
-static void
-make_text(struct attempt *a)
-{
-	struct err ignored = {0}; /* the text stays empty */
-	struct buf b;
-	size_t n = 0, size = 131072;
-	uint8_t *p;
-
-	buf_init(&b, a->col_text.max);
-	for (int i = 0; i < 2; i++) {
-		p = buf_grow(&b, size);
-		n = p ? eedcap_collateral_write(a->col->handle, (char *)p, size) : 0;
-		if (n < size)
-			break;
-		size = n + 1;
-	}
-	if (n && n < size && attest_sha256(span_of(b.p, n), a->col_sha256, &ignored))
-		buf_add(&a->col_text, span_of(b.p, n));
-	buf_fini(&b);
-}
-
-static void
-work_text(void *job)
-{
-	make_text(job);
-}
-
-/* Others may have been at it at the same time. */
-static bool
-keep_text(struct attempt *a, struct err *e)
-{
-	if (a->col->text.n)
-		return true;
-	if (!a->col_text.n)
-		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "collateral");
-	a->col->text = a->col_text;
-	memcpy(a->col->text_sha256, a->col_sha256, sizeof a->col_sha256);
-	buf_init(&a->col_text, 0);
-	return true;
-}
-
 /* On the loop: the signatures of quote and collateral were verified by workers, and what is left, to
  * compare one with the other, costs less than handing it to one. */
 static bool
@@ -396,24 +352,6 @@ conclude(struct attempt *a)
 		attempt_claim(a);
 }
 
-static void
-done_text(void *job, bool ran)
-{
-	struct attempt *a = job;
-	struct err e = {0};
-
-	if (!attempt_come_back(a))
-		return;
-	if (!ran) {
-		(void)err_set(&e, ERR_NOT_NOW, REASON_DRAINING, "stopping");
-		attempt_finish(a, SESSION_EV_REFUSED, &e);
-	} else if (!keep_text(a, &e)) {
-		attempt_refuse(a, &e);
-	} else {
-		conclude(a);
-	}
-}
-
 static bool
 take_allowlist(struct attempt *a, const struct release_asset *r, struct err *e)
 {
@@ -448,15 +386,7 @@ got_allowlist(const struct release_asset *r, const struct err *why, void *ctx)
 	}
 	/* The services may have let us wait long: the verdict is of now. */
 	a->now_s = env_now_s(a->c->env);
-	if (a->col->text.n) {
-		conclude(a);
-		return;
-	}
-	a->busy = true;
-	if (!worker_run(a->c->loop, work_text, done_text, a, &e)) {
-		a->busy = false;
-		attempt_refuse(a, &e);
-	}
+	conclude(a);
 }
 
 static void

@@ -48,8 +48,6 @@ struct attempt {
 	uint8_t allowlist_sha256[ATTEST_DIGEST];
 	struct buf list; /* the allowlist's bytes; none of a private repository's */
 	struct eedcap_verdict *verdict;
-	struct buf col_text;
-	uint8_t col_sha256[ATTEST_DIGEST];
 
 	/* What it earns. */
 	struct admission earned;

@@ -44,7 +44,7 @@ struct control {
 	struct tls_ctx *tls;
 	struct http_server *http;
 	struct front *front;
-	struct fetcher *fetcher;
+	struct fetcher *fetcher, *pccs_fetcher; /* the latter with EE_PCCS_CA, or NULL */
 	struct collateral_client *collateral;
 	struct release_client *release;
 	struct wake *wake;

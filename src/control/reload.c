@@ -31,13 +31,30 @@ reload_read_networks(const struct settings *set, struct networks *out, struct er
 	return err_show(e, "EE_NETWORKS_FILE: %.140s", why.shown[0] ? why.shown : why.detail);
 }
 
+/* Tried, since the fetcher would tell only at its first request. */
+bool
+reload_check_service_ca(const struct settings *set, struct err *e)
+{
+	struct err why = {0};
+	struct tls_ctx *tls;
+
+	if (!set->pccs_ca)
+		return true;
+	tls = tls_ctx_client(set->pccs_ca, &why);
+	tls_ctx_free(tls);
+	if (tls)
+		return true;
+	(void)err_set(e, ERR_USAGE, REASON_BAD_SETTING, "EE_PCCS_CA: %.130s", why.detail);
+	return err_show(e, "EE_PCCS_CA: %.130s", why.detail);
+}
+
 bool
 reload_check(const struct settings *set, struct err *e)
 {
 	struct tls_ctx *tls = NULL;
 	struct networks nets;
 
-	if (!reload_read_networks(set, &nets, e))
+	if (!reload_read_networks(set, &nets, e) || !reload_check_service_ca(set, e))
 		return false;
 	if (!set->tls_cert)
 		return true;
@@ -146,4 +163,5 @@ reload_on_signal(struct net_loop *l, int signo, void *ctx)
 		return;
 	reload_networks(c);
 	reload_tls(c);
+	collateral_client_reload(c->collateral);
 }

@@ -1,5 +1,5 @@
 /* reload.h - what may change while the control plane runs, at SIGHUP: the networks file, the
- * certificate and its key. What cannot be taken is said in the log, and what was there before goes
+ * certificate and its key, newer collateral in the folder. What cannot be taken is said in the log, and what was there before goes
  * on. Owns nothing. */
 #ifndef CONTROL_RELOAD_H
 #define CONTROL_RELOAD_H
@@ -8,6 +8,9 @@
 
 /* Try what the settings name without keeping it: `--check-config`. */
 MUST_CHECK bool reload_check(const struct settings *set, struct err *e);
+
+/* Try EE_PCCS_CA. */
+MUST_CHECK bool reload_check_service_ca(const struct settings *set, struct err *e);
 
 /* The networks of EE_NETWORKS_FILE, or the built-in ones where it is unset. */
 MUST_CHECK bool reload_read_networks(

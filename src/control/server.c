@@ -164,18 +164,39 @@ open_registry(struct control *c, struct err *e)
 	       && store_load(c->store, &to, e);
 }
 
+/* A PCCS is often installed with a certificate of its own. */
+static bool
+open_service(struct control *c, struct err *e)
+{
+	if (!c->set->pccs_ca)
+		return true;
+	if (!reload_check_service_ca(c->set, e))
+		return false;
+	c->pccs_fetcher = fetcher_new(c->loop, c->set->pccs_ca, e);
+	return c->pccs_fetcher != NULL;
+}
+
 static bool
 open_clients(struct control *c, struct err *e)
 {
-	struct collateral_opts col = {.url = c->set->pccs_url, .dcap = c->dcap};
+	struct collateral_opts col = {.url = c->set->pccs_url,
+	    .dir = c->set->collateral_dir,
+	    .root_key = c->custom_root ? c->root_key : NULL,
+	    .dcap = c->dcap,
+	    .timeout_s = (uint32_t)c->set->collateral_timeout_sec,
+	    .refresh_s = (uint32_t)c->set->collateral_refresh_sec,
+	    .warn_days = (uint32_t)c->set->collateral_warn_days,
+	    .early = strcmp(c->set->tcb_update, "early") == 0,
+	    .log = &c->env->log};
 	struct release_opts rel = {.api_url = c->set->github_api_url,
 	    .token = c->set->github_token,
 	    .owners = c->set->github_owners,
 	    .asset = c->set->allowlist_asset};
 
 	c->fetcher = fetcher_new(c->loop, NULL, e);
-	if (!c->fetcher)
+	if (!c->fetcher || !open_service(c, e))
 		return false;
+	col.service = c->pccs_fetcher;
 	c->collateral = collateral_client_new(c->loop, c->fetcher, c->env, &col, e);
 	if (!c->collateral)
 		return false;

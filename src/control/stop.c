@@ -144,6 +144,7 @@ stop_now(struct control *c)
 	collateral_client_free(c->collateral);
 	release_client_free(c->release);
 	fetcher_close(c->fetcher);
+	fetcher_close(c->pccs_fetcher);
 	/* The last commits; their calls find no tunnel any more. */
 	control_close_store(c);
 	activation_close(&c->sockets);

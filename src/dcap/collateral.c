@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "dcap/error.h"
+#include "dcap/name.h"
 
 static struct span
 span_bytes(struct eedcap_bytes b)
@@ -279,4 +280,61 @@ eedcap_collateral_evaluation_number(const struct eedcap_collateral *c)
 	uint32_t b = c->qe_identity.doc.evaluation_number;
 
 	return a < b ? a : b;
+}
+
+static void
+crl_facts(const struct crl *crl, struct eedcap_item_facts *out)
+{
+	out->issued = crl->valid.start;
+	out->expiry = crl->valid.end;
+}
+
+static void
+document_facts(const struct document *d, struct eedcap_item_facts *out)
+{
+	struct window w = d->valid;
+
+	window_narrow(&w, d->signer_valid);
+	out->issued = d->valid.start;
+	out->expiry = w.end;
+	out->evaluation_number = d->evaluation_number;
+}
+
+/* By the name, as a PCK certificate's CA is told. */
+static enum eedcap_ca
+ca_of(const struct crl *crl)
+{
+	char cn[NAME_CN_MAX];
+
+	if (!name_read(crl->issuer, cn))
+		return (enum eedcap_ca)0;
+	return strstr(cn, "Processor")  ? EEDCAP_CA_PROCESSOR
+	       : strstr(cn, "Platform") ? EEDCAP_CA_PLATFORM
+					: (enum eedcap_ca)0;
+}
+
+void
+eedcap_collateral_item(
+    const struct eedcap_collateral *c, enum eedcap_item item, struct eedcap_item_facts *out)
+{
+	memset(out, 0, sizeof *out);
+	switch (item) {
+	case EEDCAP_ROOT_CA_CRL:
+		crl_facts(&c->root_crl, out);
+		break;
+	case EEDCAP_PCK_CRL:
+		crl_facts(&c->pck_crl, out);
+		out->ca = ca_of(&c->pck_crl);
+		break;
+	case EEDCAP_TCB_INFO:
+		document_facts(&c->tcb_info.doc, out);
+		out->tee = c->tcb_info.tee;
+		out->tee_known = true;
+		break;
+	case EEDCAP_QE_IDENTITY:
+		document_facts(&c->qe_identity.doc, out);
+		out->tee = c->qe_identity.kind == QE_TDX ? EEDCAP_TDX : EEDCAP_SGX;
+		out->tee_known = c->qe_identity.kind != QE_OTHER;
+		break;
+	}
 }

@@ -26,15 +26,21 @@ struct fetch {
 	void *ctx;
 };
 
+struct fake_job {
+	struct fake_job *next;
+	void (*work)(void *job);
+	void (*done)(void *job, bool ran);
+	void *job;
+};
+
 /* The one world of a test program. */
 static struct {
 	const struct fake_answer *answers;
 	size_t n;
 	struct fetch *pending;
 	struct net_defer *defers;
-	void (*work)(void *job); /* the one job that a worker would have */
-	void (*work_done)(void *job, bool ran);
-	void *job;
+	struct fake_job *jobs; /* that workers would have, the oldest first */
+	struct net_timer *timers;
 	char log[8192]; /* the URLs that were asked for, one a line */
 	char headers[2048]; /* of the request that was sent last */
 	unsigned asked;
@@ -140,21 +146,58 @@ bool
 worker_run(struct net_loop *l, void (*work)(void *job), void (*done)(void *job, bool ran),
     void *job, struct err *e)
 {
-	assert_null(fake.job);
-	fake.work = work;
-	fake.work_done = done;
-	fake.job = job;
+	struct fake_job *j = calloc(1, sizeof *j), **at = &fake.jobs;
+
+	assert_non_null(j);
+	*j = (struct fake_job){NULL, work, done, job};
+	while (*at)
+		at = &(*at)->next;
+	*at = j;
 	return true;
 }
 
 static void
 fake_work(void)
 {
-	void *job = fake.job;
+	struct fake_job *j = fake.jobs;
 
-	fake.job = NULL;
-	fake.work(job);
-	fake.work_done(job, true);
+	fake.jobs = j->next;
+	j->work(j->job);
+	j->done(j->job, true);
+	free(j);
+}
+
+void
+net_timer_stop(struct net_timer *t)
+{
+	struct net_timer **at = &fake.timers;
+
+	while (*at && *at != t)
+		at = &(*at)->next;
+	if (*at)
+		*at = t->next;
+	t->loop = NULL;
+}
+
+void
+net_timer_start(
+    struct net_loop *l, struct net_timer *t, uint64_t after_ms, void (*cb)(void *ctx), void *ctx)
+{
+	net_timer_stop(t);
+	*t = (struct net_timer){.loop = (struct net_loop *)&fake,
+	    .next = fake.timers,
+	    .due_ms = fake.now_ms + after_ms,
+	    .cb = cb,
+	    .ctx = ctx};
+	fake.timers = t;
+}
+
+void
+net_timer_repeat(
+    struct net_loop *l, struct net_timer *t, uint64_t every_ms, void (*cb)(void *ctx), void *ctx)
+{
+	net_timer_start(l, t, every_ms, cb, ctx);
+	t->every_ms = every_ms;
 }
 
 static void
@@ -204,21 +247,77 @@ fake_answer_one(void)
 	fail_msg("nobody answers %s", x->url);
 }
 
+/* Do one thing of what there is to do; an answer comes after all else. */
+static void
+fake_step(void)
+{
+	if (fake.jobs) {
+		fake_work();
+	} else if (fake.defers) {
+		struct net_defer *d = fake.defers;
+
+		net_defer_stop(d);
+		d->cb(d->ctx);
+	} else {
+		fake_answer_one();
+	}
+}
+
 static void
 fake_run(void)
 {
-	while (fake.pending || fake.defers || fake.job) {
-		if (fake.job) {
-			fake_work();
-		} else if (fake.defers) {
-			struct net_defer *d = fake.defers;
+	while (fake.pending || fake.defers || fake.jobs)
+		fake_step();
+}
 
-			net_defer_stop(d);
-			d->cb(d->ctx);
-		} else {
-			fake_answer_one();
-		}
+/* The timer that is due first, up to a time; NULL: none. */
+static struct net_timer *
+fake_due(uint64_t until_ms)
+{
+	struct net_timer *first = NULL;
+
+	for (struct net_timer *t = fake.timers; t; t = t->next)
+		if (t->due_ms <= until_ms && (first == NULL || t->due_ms < first->due_ms))
+			first = t;
+	return first;
+}
+
+static void
+fake_pass_with(uint64_t ms, bool answered)
+{
+	uint64_t until = fake.now_ms + ms;
+	struct net_timer *t;
+
+	while ((t = fake_due(until))) {
+		void (*cb)(void *ctx) = t->cb;
+		void *ctx = t->ctx;
+
+		fake.now_s += (int64_t)(t->due_ms / 1000 - fake.now_ms / 1000);
+		fake.now_ms = t->due_ms;
+		if (t->every_ms)
+			t->due_ms += t->every_ms;
+		else
+			net_timer_stop(t);
+		cb(ctx);
+		while (fake.jobs || fake.defers || (answered && fake.pending))
+			fake_step();
 	}
+	fake.now_s += (int64_t)(until / 1000 - fake.now_ms / 1000);
+	fake.now_ms = until;
+}
+
+/* Let time pass, on both clocks, with what is due on the way. */
+__attribute__((unused)) static void
+fake_pass(uint64_t ms)
+{
+	fake_pass_with(ms, true);
+}
+
+/* The same while no request is answered. */
+__attribute__((unused)) static void
+fake_pass_silent(uint64_t ms)
+{
+	fake_pass_with(ms, false);
 }
 
 static int64_t
@@ -233,6 +332,14 @@ fake_mono_ms(void *ctx)
 	return fake.now_ms;
 }
 
-static const struct env fake_env = {.wall_ms = fake_wall_ms, .mono_ms = fake_mono_ms};
+/* The lowest of every range. */
+static void
+fake_random(void *ctx, void *dst, size_t n)
+{
+	memset(dst, 0, n);
+}
+
+static const struct env fake_env = {
+    .wall_ms = fake_wall_ms, .mono_ms = fake_mono_ms, .random = fake_random};
 
 #endif

@@ -17,6 +17,8 @@ static const struct command commands[] = {
     {"audit", cmd_audit, "verify FILE [--head HEAD] | show FILE [OPTION]...",
 	"check or show the audit trail of a registry", usage_audit},
     {"backup", cmd_backup, "URL OUT", "copy the registry of a running control plane", usage_backup},
+    {"collateral", cmd_collateral, "fetch|show|export|import ...",
+	"fetch, show and move collateral", usage_collateral},
     {"evidence", cmd_evidence, "verify FILE|URL [OPTION]...",
 	"repeat an app's verification from its evidence", usage_evidence},
     {"explain", cmd_explain, "REASON | --all [--markdown]", "say what a reason means",
@@ -36,6 +38,7 @@ print_help(FILE *f)
 	      "  eectl explain measurement_mismatch:mrtd\n"
 	      "  eectl quote quote.bin\n"
 	      "  eectl verify --quote quote.bin --collateral collateral.json\n"
+	      "  eectl collateral fetch --quote quote.bin --out collateral.json\n"
 	      "  eectl evidence verify https://control.example.com/v1/evidence/myapp\n"
 	      "  eectl backup https://control.example.com registry.db\n"
 	      "  eectl audit verify registry.db\n\n"

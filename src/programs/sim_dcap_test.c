@@ -126,6 +126,35 @@ genuine_quotes_are_accepted(void **state)
 	eedcap_verdict_free(v);
 }
 
+/* Each item says its own: the dates of its own document, and whom it is for. */
+static void
+items_speak_for_themselves(void **state)
+{
+	struct bench *b = *state;
+	struct eedcap_error why = {0};
+	struct eedcap_collateral *c = collateral_of(b, &why);
+	int64_t first = INT64_MAX, last = INT64_MIN;
+
+	assert_non_null(c);
+	for (int i = 0; i < EEDCAP_ITEMS; i++) {
+		bool document = i == EEDCAP_TCB_INFO || i == EEDCAP_QE_IDENTITY;
+		struct eedcap_item_facts f;
+
+		eedcap_collateral_item(c, (enum eedcap_item)i, &f);
+		assert_int_equal(f.issued, NOW);
+		assert_int_equal(f.expiry, NOW + 30 * 86400);
+		assert_int_equal(f.evaluation_number, document ? 18 : 0);
+		assert_int_equal(f.tee_known, document);
+		assert_int_equal(f.tee, document ? EEDCAP_TDX : 0);
+		assert_int_equal(f.ca, i == EEDCAP_PCK_CRL ? EEDCAP_CA_PLATFORM : 0);
+		first = f.expiry < first ? f.expiry : first;
+		last = f.issued > last ? f.issued : last;
+	}
+	assert_int_equal(first, eedcap_collateral_expiry(c));
+	assert_int_equal(last, eedcap_collateral_start(c));
+	eedcap_collateral_free(c);
+}
+
 static void
 statuses_are_as_chosen(void **state)
 {
@@ -258,6 +287,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    T(genuine_quotes_are_accepted),
+	    T(items_speak_for_themselves),
 	    T(statuses_are_as_chosen),
 	    T(revoked_levels_and_no_levels_are_refused),
 	    T(a_recovery_makes_a_platform_out_of_date),

@@ -40,7 +40,7 @@ put_doc(struct jw *w, const char *name, const char *sig_name, const char *inner,
 	const struct json_node *object, *sig;
 	bool ok;
 
-	if (!sim_platform_doc(p, d, now_s, &body, e) || !json_parse(&doc, body, lim, e))
+	if (!sim_platform_doc(p, d, 0, now_s, &body, e) || !json_parse(&doc, body, lim, e))
 		return false;
 	object = json_get(&doc, json_top(&doc), inner);
 	sig = json_get(&doc, json_top(&doc), "signature");

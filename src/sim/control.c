@@ -260,13 +260,11 @@ static bool
 put_fault(struct sim_call *c, struct err *e)
 {
 	struct sim_fault *f = find_fault(c, e);
-	int64_t status = 0, delay_ms = 0, redirect = 0;
 
-	if (!f || !read_number(c->rq->body, "status", 400, 599, &status, e)
-	    || !read_number(c->rq->body, "delay_ms", 0, 60000, &delay_ms, e)
-	    || !read_number(c->rq->body, "redirect", 0, 1, &redirect, e))
+	if (!f || !sim_fault_read(c->rq->body, f, e))
 		return false;
-	*f = (struct sim_fault){(uint16_t)status, (uint16_t)delay_ms, redirect != 0};
+	/* What was made as of another time goes with the fault. */
+	sim_platform_renew(&c->sim->platform);
 	return answer_done(c);
 }
 
@@ -277,7 +275,35 @@ delete_fault(struct sim_call *c, struct err *e)
 
 	if (!f)
 		return false;
-	*f = (struct sim_fault){0, 0, false};
+	*f = (struct sim_fault){.status = 0};
+	sim_platform_renew(&c->sim->platform);
+	return answer_done(c);
+}
+
+/* How often each item of collateral was asked for, since the start or since it was put back. */
+static bool
+get_requests(struct sim_call *c, struct err *e)
+{
+	struct jw w = jw_of(&c->a->body);
+	uint64_t all = 0;
+
+	(void)e;
+	c->a->content_type = JSON_TYPE;
+	jw_object(&w, NULL);
+	for (int i = 0; i < SIM_ITEMS; i++) {
+		jw_int(&w, sim_item_name((enum sim_item)i), (int64_t)c->sim->asked[i]);
+		all += c->sim->asked[i];
+	}
+	jw_int(&w, "collateral", (int64_t)all);
+	jw_end_object(&w);
+	return true;
+}
+
+static bool
+delete_requests(struct sim_call *c, struct err *e)
+{
+	(void)e;
+	memset(c->sim->asked, 0, sizeof c->sim->asked);
 	return answer_done(c);
 }
 
@@ -323,6 +349,8 @@ const struct sim_route sim_control_routes[] = {
     {"DELETE", "sim/revoked/*", delete_revoked},
     {"PUT", "sim/fault/*", put_fault},
     {"DELETE", "sim/fault/*", delete_fault},
+    {"GET", "sim/requests", get_requests},
+    {"DELETE", "sim/requests", delete_requests},
     {"PUT", "sim/clock", put_clock},
     {"PUT", "sim/tcb", put_tcb},
     {NULL, NULL, NULL},

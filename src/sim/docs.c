@@ -1,6 +1,8 @@
 #include "sim/docs.h"
 #include "base/jcs.h"
 
+#include <stdio.h>
+
 #include <openssl/sha.h>
 #include <time.h>
 
@@ -185,14 +187,24 @@ put_module(struct jw *w)
 	jw_str(w, "attributesMask", "FFFFFFFFFFFFFFFF");
 }
 
-static void
-put_tcb_info(struct jw *w, bool tdx, unsigned recoveries, int64_t now_s)
+const char *
+sim_fmspc(unsigned family, char dst[static 13])
 {
+	/* The base ends with two zeros. */
+	snprintf(dst, 13, "%.10s%02X", SIM_FMSPC, family % SIM_FAMILIES);
+	return dst;
+}
+
+static void
+put_tcb_info(struct jw *w, bool tdx, unsigned family, unsigned recoveries, int64_t now_s)
+{
+	char fmspc[13];
+
 	jw_object(w, NULL);
 	jw_str(w, "id", tdx ? "TDX" : "SGX");
 	jw_int(w, "version", 3);
 	put_window(w, now_s);
-	jw_str(w, "fmspc", SIM_FMSPC);
+	jw_str(w, "fmspc", sim_fmspc(family, fmspc));
 	jw_str(w, "pceId", "0000");
 	jw_int(w, "tcbType", 0);
 	jw_int(w, "tcbEvaluationDataNumber", sim_evaluation_number(recoveries));
@@ -252,12 +264,12 @@ put_numbers(struct jw *w, const char *id, unsigned recoveries, int64_t now_s)
 
 /* Append the inner object; return the name of the member that it stands under. */
 static const char *
-put_inner(struct jw *w, enum sim_doc doc, unsigned recoveries, int64_t now_s)
+put_inner(struct jw *w, enum sim_doc doc, unsigned family, unsigned recoveries, int64_t now_s)
 {
 	switch (doc) {
 	case SIM_TCB_SGX:
 	case SIM_TCB_TDX:
-		put_tcb_info(w, doc == SIM_TCB_TDX, recoveries, now_s);
+		put_tcb_info(w, doc == SIM_TCB_TDX, family, recoveries, now_s);
 		return "tcbInfo";
 	case SIM_QE:
 		put_identity(w, "QE", 1, recoveries, now_s);
@@ -278,8 +290,8 @@ put_inner(struct jw *w, enum sim_doc doc, unsigned recoveries, int64_t now_s)
 }
 
 bool
-sim_doc_write(const struct sim_pki *pki, enum sim_doc doc, unsigned recoveries, int64_t now_s,
-    struct buf *out, struct err *e)
+sim_doc_write(const struct sim_pki *pki, enum sim_doc doc, unsigned family, unsigned recoveries,
+    int64_t now_s, struct buf *out, struct err *e)
 {
 	struct buf inner;
 	struct jw w = jw_of(&inner);
@@ -288,7 +300,7 @@ sim_doc_write(const struct sim_pki *pki, enum sim_doc doc, unsigned recoveries, 
 	bool ok;
 
 	buf_init(&inner, 1024u * 1024);
-	name = put_inner(&w, doc, recoveries, now_s);
+	name = put_inner(&w, doc, family, recoveries, now_s);
 	ok = (buf_ok(&inner) || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "document"))
 	     && sim_key_sign(pki->key[SIM_TCB_SIGNING], buf_span(&inner), sig, e);
 	if (ok) {

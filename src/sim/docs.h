@@ -7,9 +7,11 @@
 
 #include "sim/pki.h"
 
-/* What every simulated platform is. No genuine family has this FMSPC. */
-#define SIM_FMSPC  "EE5100000000"
-#define SIM_PCESVN 11
+/* What simulated platforms are, with the number of their family in the last byte. No genuine family
+ * has such an FMSPC. */
+#define SIM_FMSPC    "EE5100000000"
+#define SIM_FAMILIES 64u
+#define SIM_PCESVN   11
 
 /* Ask Intel's documents for 30 days, too. */
 #define SIM_DOC_LIFE_S ((int64_t)30 * 86400)
@@ -41,9 +43,13 @@ void sim_tcb_components(uint8_t svn, uint8_t components[static 16]);
 
 unsigned sim_evaluation_number(unsigned recoveries);
 
-/* Append a whole answer body, `{"tcbInfo":{...},"signature":"..."}`, issued at now_s. Each TCB
- * recovery put one level on top of the ladder and made the one below it OutOfDate. */
-MUST_CHECK bool sim_doc_write(const struct sim_pki *pki, enum sim_doc doc, unsigned recoveries,
-    int64_t now_s, struct buf *out, struct err *e);
+/* Append a whole answer body, `{"tcbInfo":{...},"signature":"..."}`, issued at now_s; TCB info is
+ * that of a family. Each TCB recovery put one level on top of the ladder and made the one below it
+ * OutOfDate. */
+MUST_CHECK bool sim_doc_write(const struct sim_pki *pki, enum sim_doc doc, unsigned family,
+    unsigned recoveries, int64_t now_s, struct buf *out, struct err *e);
+
+/* The FMSPC of a family, in hex. */
+const char *sim_fmspc(unsigned family, char dst[static 13]);
 
 #endif

@@ -11,6 +11,21 @@ struct exchange {
 	struct net_timer timer;
 };
 
+/* Less than was announced cuts the connection. */
+static void
+respond_in_pieces(struct http_req *r, const struct sim_answer *a, const struct http_field *fields)
+{
+	struct span body = buf_span(&a->body);
+	size_t n = a->cut ? body.n / 2 : body.n, step = n / 3 + 1;
+
+	if (!http_respond_head(r, a->status, fields, a->n_fields,
+		a->chunked ? HTTP_LENGTH_UNKNOWN : (int64_t)body.n))
+		return;
+	for (size_t at = 0; at < n; at += step)
+		(void)http_respond_body(r, span_between(body, at, at + step < n ? at + step : n));
+	http_respond_end(r);
+}
+
 static void
 respond(void *ctx)
 {
@@ -22,8 +37,11 @@ respond(void *ctx)
 		fields[i].name = span_str(a->field_name[i]);
 		fields[i].value = buf_span(&a->field_value[i]);
 	}
-	http_respond_full(
-	    x->req, a->status, a->content_type, fields, a->n_fields, buf_span(&a->body));
+	if (a->cut || a->chunked)
+		respond_in_pieces(x->req, a, fields);
+	else
+		http_respond_full(
+		    x->req, a->status, a->content_type, fields, a->n_fields, buf_span(&a->body));
 }
 
 /* Make what changed outlive a restart. That it could not be is told, and the answer stands. */

@@ -6,6 +6,8 @@
 #include <openssl/pem.h>
 #include <stdlib.h>
 
+#define CRL_MAX (4u * 1024 * 1024)
+
 /* Say no with a bare status, as Intel's service does. */
 static bool
 answer_bare(struct sim_call *c, int status)
@@ -39,15 +41,38 @@ add_chain(struct sim_call *c, const char *field, enum sim_authority who, struct 
 }
 
 static bool
-answer_doc(struct sim_call *c, enum sim_doc doc, const char *chain_field, struct err *e)
+answer_doc(
+    struct sim_call *c, enum sim_doc doc, unsigned family, const char *chain_field, struct err *e)
 {
+	struct sim_platform *p = &c->sim->platform;
 	struct span body;
 
-	if (!sim_platform_doc(&c->sim->platform, doc, c->now_s, &body, e)
-	    || !add_chain(c, chain_field, SIM_TCB_SIGNING, e))
+	if (!add_chain(c, chain_field, SIM_TCB_SIGNING, e))
 		return false;
 	c->a->content_type = "application/json";
+	if (c->bend == SIM_FORGED)
+		return sim_doc_write(
+		    &p->impostor, doc, family, p->recoveries, c->now_s, &c->a->body, e);
+	if (!sim_platform_doc(p, doc, family, c->now_s, &body, e))
+		return false;
 	buf_add(&c->a->body, body);
+	return true;
+}
+
+/* A CRL as the service has it, or in the impostor's hand. */
+static bool
+add_crl(struct sim_call *c, enum sim_crl which, struct buf *out, struct err *e)
+{
+	static const enum sim_authority issuers[] = {SIM_ROOT, SIM_PLATFORM_CA, SIM_PROCESSOR_CA};
+	struct sim_platform *p = &c->sim->platform;
+	struct span der;
+
+	if (c->bend == SIM_FORGED)
+		return sim_pki_crl(
+		    &p->impostor, issuers[which], NULL, 0, p->crl_number++, c->now_s, out, e);
+	if (!sim_platform_crl(p, which, c->now_s, &der, e))
+		return false;
+	buf_add(out, der);
 	return true;
 }
 
@@ -75,17 +100,19 @@ answer_tcb(struct sim_call *c, enum sim_doc doc, struct err *e)
 {
 	char text[32];
 	uint8_t fmspc[6], ours[6];
+	unsigned family;
 	int status = edition_status(c);
 
 	if (!sim_query(c, "fmspc", text, sizeof text)
 	    || !hex_decode(span_str(text), fmspc, sizeof fmspc))
 		return answer_bare(c, 400);
-	if (!hex_decode(span_str(SIM_FMSPC), ours, sizeof ours)
-	    || memcmp(ours, fmspc, sizeof ours) != 0)
+	family = fmspc[5];
+	if (!hex_decode(span_str(SIM_FMSPC), ours, sizeof ours) || family >= SIM_FAMILIES
+	    || memcmp(ours, fmspc, sizeof ours - 1) != 0)
 		return answer_bare(c, 404);
 	if (status != 200)
 		return answer_bare(c, status);
-	return answer_doc(c, doc, "TCB-Info-Issuer-Chain", e);
+	return answer_doc(c, doc, family, "TCB-Info-Issuer-Chain", e);
 }
 
 static bool
@@ -107,7 +134,7 @@ answer_identity(struct sim_call *c, enum sim_doc doc, struct err *e)
 
 	if (status != 200)
 		return answer_bare(c, status);
-	return answer_doc(c, doc, "SGX-Enclave-Identity-Issuer-Chain", e);
+	return answer_doc(c, doc, 0, "SGX-Enclave-Identity-Issuer-Chain", e);
 }
 
 static bool
@@ -131,13 +158,13 @@ get_qve(struct sim_call *c, struct err *e)
 static bool
 get_sgx_numbers(struct sim_call *c, struct err *e)
 {
-	return answer_doc(c, SIM_NUMBERS_SGX, "TCB-Evaluation-Data-Numbers-Issuer-Chain", e);
+	return answer_doc(c, SIM_NUMBERS_SGX, 0, "TCB-Evaluation-Data-Numbers-Issuer-Chain", e);
 }
 
 static bool
 get_tdx_numbers(struct sim_call *c, struct err *e)
 {
-	return answer_doc(c, SIM_NUMBERS_TDX, "TCB-Evaluation-Data-Numbers-Issuer-Chain", e);
+	return answer_doc(c, SIM_NUMBERS_TDX, 0, "TCB-Evaluation-Data-Numbers-Issuer-Chain", e);
 }
 
 static bool
@@ -172,8 +199,8 @@ static bool
 get_pck_crl(struct sim_call *c, struct err *e)
 {
 	char ca[16], encoding[8] = "pem";
-	struct span der;
-	bool platform;
+	struct buf der;
+	bool platform, ok;
 
 	if (!sim_query(c, "ca", ca, sizeof ca))
 		return answer_bare(c, 400);
@@ -183,45 +210,47 @@ get_pck_crl(struct sim_call *c, struct err *e)
 	if (sim_query(c, "encoding", encoding, sizeof encoding) && strcmp(encoding, "pem") != 0
 	    && strcmp(encoding, "der") != 0)
 		return answer_bare(c, 400);
-	if (!sim_platform_crl(&c->sim->platform, platform ? SIM_CRL_PLATFORM : SIM_CRL_PROCESSOR,
-		c->now_s, &der, e)
-	    || !add_chain(
-		c, "SGX-PCK-CRL-Issuer-Chain", platform ? SIM_PLATFORM_CA : SIM_PROCESSOR_CA, e))
-		return false;
-	if (strcmp(encoding, "pem") == 0) {
-		c->a->content_type = "application/x-pem-file";
-		return crl_as_pem(der, &c->a->body, e);
+	if (c->bend == SIM_OTHER_CA)
+		platform = !platform;
+	buf_init(&der, CRL_MAX);
+	ok = add_crl(c, platform ? SIM_CRL_PLATFORM : SIM_CRL_PROCESSOR, &der, e)
+	     && add_chain(
+		 c, "SGX-PCK-CRL-Issuer-Chain", platform ? SIM_PLATFORM_CA : SIM_PROCESSOR_CA, e);
+	c->a->content_type = "application/x-pem-file";
+	if (ok && c->bend == SIM_HEX) {
+		hex_encode_buf(buf_span(&der), &c->a->body);
+	} else if (ok && strcmp(encoding, "pem") == 0) {
+		ok = crl_as_pem(buf_span(&der), &c->a->body, e);
+	} else {
+		c->a->content_type = "application/pkix-crl";
+		buf_add(&c->a->body, buf_span(&der));
 	}
-	c->a->content_type = "application/pkix-crl";
-	buf_add(&c->a->body, der);
-	return true;
+	buf_fini(&der);
+	return ok;
 }
 
 /* A caching service's own: hex text of the DER. */
 static bool
 get_root_crl_hex(struct sim_call *c, struct err *e)
 {
-	struct span der;
+	struct buf der;
+	bool ok;
 
-	if (!sim_platform_crl(&c->sim->platform, SIM_CRL_ROOT, c->now_s, &der, e))
-		return false;
+	buf_init(&der, CRL_MAX);
+	ok = add_crl(c, SIM_CRL_ROOT, &der, e);
 	add_request_id(c);
 	c->a->content_type = "application/x-pem-file";
-	hex_encode_buf(der, &c->a->body);
-	return true;
+	hex_encode_buf(buf_span(&der), &c->a->body);
+	buf_fini(&der);
+	return ok;
 }
 
 /* Where the distribution point of the root leads. */
 static bool
 get_root_crl_der(struct sim_call *c, struct err *e)
 {
-	struct span der;
-
-	if (!sim_platform_crl(&c->sim->platform, SIM_CRL_ROOT, c->now_s, &der, e))
-		return false;
 	c->a->content_type = "application/pkix-crl";
-	buf_add(&c->a->body, der);
-	return true;
+	return add_crl(c, SIM_CRL_ROOT, &c->a->body, e);
 }
 
 const struct sim_route sim_pcs_routes[] = {

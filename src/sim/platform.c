@@ -22,6 +22,9 @@ sim_platform_init(struct sim_platform *p, const uint8_t seed[static SIM_SEED_SIZ
 	memset(p, 0, sizeof *p);
 	for (size_t i = 0; i < SIM_DOC_COUNT; i++)
 		buf_init(&p->docs[i].body, DOC_MAX);
+	for (size_t i = 0; i < SIM_FAMILIES; i++)
+		for (size_t k = 0; k < 2; k++)
+			buf_init(&p->families[i][k].body, DOC_MAX);
 	for (size_t i = 0; i < SIM_CRL_COUNT; i++)
 		buf_init(&p->crls[i].body, DOC_MAX);
 	for (size_t i = 0; i < SIM_SEED_SIZE; i++)
@@ -53,6 +56,9 @@ sim_platform_fini(struct sim_platform *p)
 	free(p->vms);
 	for (size_t i = 0; i < SIM_DOC_COUNT; i++)
 		buf_fini(&p->docs[i].body);
+	for (size_t i = 0; i < SIM_FAMILIES; i++)
+		for (size_t k = 0; k < 2; k++)
+			buf_fini(&p->families[i][k].body);
 	for (size_t i = 0; i < SIM_CRL_COUNT; i++)
 		buf_fini(&p->crls[i].body);
 	sim_pki_fini(&p->pki);
@@ -226,17 +232,26 @@ made(struct sim_made *m, bool ok, int64_t now_s, struct span *out)
 	return ok;
 }
 
-bool
-sim_platform_doc(
-    struct sim_platform *p, enum sim_doc doc, int64_t now_s, struct span *out, struct err *e)
+static struct sim_made *
+find_doc(struct sim_platform *p, enum sim_doc doc, unsigned family)
 {
-	struct sim_made *m = &p->docs[doc];
+	if (family > 0 && (doc == SIM_TCB_SGX || doc == SIM_TCB_TDX))
+		return &p->families[family % SIM_FAMILIES][doc == SIM_TCB_TDX];
+	return &p->docs[doc];
+}
+
+bool
+sim_platform_doc(struct sim_platform *p, enum sim_doc doc, unsigned family, int64_t now_s,
+    struct span *out, struct err *e)
+{
+	struct sim_made *m = find_doc(p, doc, family);
 
 	*out = buf_span(&m->body);
 	if (is_fresh(m, now_s))
 		return true;
 	buf_clear(&m->body);
-	return made(m, sim_doc_write(&p->pki, doc, p->recoveries, now_s, &m->body, e), now_s, out);
+	return made(
+	    m, sim_doc_write(&p->pki, doc, family, p->recoveries, now_s, &m->body, e), now_s, out);
 }
 
 static bool
@@ -281,10 +296,25 @@ sim_platform_revoke(struct sim_platform *p, enum sim_authority who, bool revoked
 	renew_crls(p);
 }
 
+static void
+renew_docs(struct sim_platform *p)
+{
+	for (size_t i = 0; i < SIM_DOC_COUNT; i++)
+		p->docs[i].valid = false;
+	for (size_t i = 0; i < SIM_FAMILIES; i++)
+		p->families[i][0].valid = p->families[i][1].valid = false;
+}
+
 void
 sim_platform_recover(struct sim_platform *p, unsigned recoveries)
 {
 	p->recoveries = recoveries;
-	for (size_t i = 0; i < SIM_DOC_COUNT; i++)
-		p->docs[i].valid = false;
+	renew_docs(p);
+}
+
+void
+sim_platform_renew(struct sim_platform *p)
+{
+	renew_docs(p);
+	renew_crls(p);
 }

@@ -23,7 +23,7 @@ struct sim_vm {
 	char tcb[40];
 	struct sim_td td;
 	struct sim_pck pck;
-	uint16_t version, qe_svn;
+	uint16_t version, qe_svn, family;
 	enum sim_forge forge;
 	bool revoked;
 	EVP_PKEY *attestation_key, *throwaway_key, *pck_key;
@@ -49,6 +49,7 @@ struct sim_platform {
 	bool revoked[SIM_AUTHORITY_COUNT];
 	int64_t crl_number;
 	struct sim_made docs[SIM_DOC_COUNT], crls[SIM_CRL_COUNT];
+	struct sim_made families[SIM_FAMILIES][2]; /* TCB info of those but the first: SGX, TDX */
 };
 
 /* Make the platform of a seed. The caller calls sim_platform_fini, also after a failure. */
@@ -59,7 +60,7 @@ void sim_platform_fini(struct sim_platform *p);
 /* Make or replace a machine. `json` is an object (or nothing) with any of: mrtd, rtmr0..3, mrseam,
  * mrsignerseam, mrconfigid, mrowner, mrownerconfig, tdattributes, seamattributes, xfam,
  * tee_tcb_svn (hex); tcb, platform, forge ("throwaway-key", "self-made-chain"); version, qe_svn,
- * tdx_module_svn (numbers); debug, revoked (booleans). Others are refused by name. What is not
+ * tdx_module_svn, family (numbers); debug, revoked (booleans). Others are refused by name. What is not
  * given follows from the machine's name. */
 MUST_CHECK bool sim_platform_put_vm(
     struct sim_platform *p, struct span name, struct span json, int64_t now_s, struct err *e);
@@ -77,9 +78,9 @@ void sim_vm_write(const struct sim_vm *vm, struct jw *w);
 MUST_CHECK bool sim_platform_quote(const struct sim_platform *p, const struct sim_vm *vm,
     const uint8_t report_data[static SIM_REPORT_DATA_SIZE], struct buf *out, struct err *e);
 
-/* Lend a signed document, or a CRL's DER, fresh at now_s. */
-MUST_CHECK bool sim_platform_doc(
-    struct sim_platform *p, enum sim_doc doc, int64_t now_s, struct span *out, struct err *e);
+/* Lend a signed document (TCB info: that of a family), or a CRL's DER, fresh at now_s. */
+MUST_CHECK bool sim_platform_doc(struct sim_platform *p, enum sim_doc doc, unsigned family,
+    int64_t now_s, struct span *out, struct err *e);
 MUST_CHECK bool sim_platform_crl(
     struct sim_platform *p, enum sim_crl crl, int64_t now_s, struct span *out, struct err *e);
 
@@ -88,6 +89,9 @@ void sim_platform_revoke(struct sim_platform *p, enum sim_authority who, bool re
 
 /* Set how many TCB recoveries there were: what was UpToDate before the last is OutOfDate. */
 void sim_platform_recover(struct sim_platform *p, unsigned recoveries);
+
+/* Make every document and CRL anew when it is next asked for. */
+void sim_platform_renew(struct sim_platform *p);
 
 /* Append collateral for the platform's TDX quotes as one JSON object (docs/simulation.md). */
 MUST_CHECK bool sim_platform_bundle(

@@ -229,8 +229,8 @@ documents_are_signed_as_they_stand(void **state)
 		const struct json_node *inner, *sig;
 		uint8_t raw[64];
 
-		assert_true(sim_platform_doc(&p, (enum sim_doc)i, NOW, &body, &e));
-		assert_true(sim_platform_doc(&p, (enum sim_doc)i, NOW + 86400, &again, &e));
+		assert_true(sim_platform_doc(&p, (enum sim_doc)i, 0, NOW, &body, &e));
+		assert_true(sim_platform_doc(&p, (enum sim_doc)i, 0, NOW + 86400, &again, &e));
 		assert_ptr_equal(body.p, again.p);
 		assert_true(json_parse(&doc, body, (struct json_limits){16, 65536}, &e));
 		inner = json_first(&doc, json_top(&doc));
@@ -248,7 +248,7 @@ doc_is_issued_at(struct sim_platform *p, int64_t now_s, const char *date)
 	struct err e = {0};
 	struct span body;
 
-	assert_true(sim_platform_doc(p, SIM_TCB_TDX, now_s, &body, &e));
+	assert_true(sim_platform_doc(p, SIM_TCB_TDX, 0, now_s, &body, &e));
 	return memmem(body.p, body.n, date, strlen(date)) != NULL;
 }
 

@@ -8,6 +8,8 @@
 #define ANSWER_MAX   (16u * 1024 * 1024)
 #define FIELD_MAX    (16u * 1024)
 #define PATH_MAX_N   2048u
+#define OVERSIZED    (5u * 512 * 1024)
+#define BOMB         ((size_t)64 * 1024 * 1024)
 
 bool
 sim_init(struct sim *s, const uint8_t seed[static SIM_SEED_SIZE], const char *base_url,
@@ -175,22 +177,75 @@ tell(struct sim_call *c, enum sim_group group, const struct err *e)
 	}
 }
 
+/* What a fault does to an answer that is made. */
+static void
+bend_answer(struct sim_call *c, enum sim_bend bend)
+{
+	struct sim_answer *a = c->a;
+
+	for (size_t i = 0; i < a->n_fields; i++)
+		a->field_name[i] = sim_fault_field_name(bend, a->field_name[i]);
+	a->cut = bend == SIM_CUT;
+	a->chunked = bend == SIM_CHUNKED;
+	if (bend == SIM_OVERSIZED) {
+		uint8_t *p = buf_grow(&a->body, OVERSIZED);
+
+		if (p) {
+			memset(p, ' ', OVERSIZED);
+			buf_grow_commit(&a->body, OVERSIZED);
+		}
+	} else if (bend == SIM_GZIP_BOMB) {
+		buf_clear(&a->body);
+		sim_fault_gzip_zeros(BOMB, &a->body);
+		buf_add_str(sim_answer_field(a, "Content-Encoding"), "gzip");
+	} else if (bend == SIM_REDIRECT || bend == SIM_REDIRECT_LOOP) {
+		struct buf *to = sim_answer_field(a, "Location");
+
+		a->status = 302;
+		buf_clear(&a->body);
+		buf_add_str(to, bend == SIM_REDIRECT ? "http://127.0.0.2:9" : c->sim->base_url);
+		buf_add(to, c->rq->path);
+		buf_add_str(to, "?");
+		buf_add(to, c->rq->query);
+	}
+}
+
+static const struct sim_fault *
+find_fault(const struct sim_call *c, enum sim_group group)
+{
+	static const struct sim_fault none = {.status = 0};
+	const struct sim_fault *f = &c->sim->fault[group];
+
+	if (group == SIM_PCS && !sim_fault_is_for(f, sim_item_of(c->rq->path)))
+		return &none;
+	return f;
+}
+
 static void
 serve_route(struct sim_call *c, const struct sim_route *r, enum sim_group group)
 {
-	const struct sim_fault *f = &c->sim->fault[group];
+	const struct sim_fault *f = find_fault(c, group);
+	enum sim_item item = sim_item_of(c->rq->path);
 	struct err e = {0};
 
+	if (group == SIM_PCS && item < SIM_ITEM_NONE)
+		c->sim->asked[item]++;
 	c->a->delay_ms = f->delay_ms;
+	c->bend = f->bend;
+	c->now_s += sim_fault_offset(f);
 	if (f->status) {
 		err_set(&e, ERR_IO, REASON_INTERNAL, "switched fault");
 		tell(c, group, &e);
 		c->a->status = f->status;
+		if (f->retry_after_s)
+			buf_printf(sim_answer_field(c->a, "Retry-After"), "%u", f->retry_after_s);
 	} else if (!r->handle(c, &e)) {
 		tell(c, group, &e);
 	} else if (!buf_ok(&c->a->body)) {
 		err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "answer");
 		tell(c, group, &e);
+	} else {
+		bend_answer(c, f->bend);
 	}
 }
 

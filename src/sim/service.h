@@ -4,6 +4,7 @@
 #ifndef SIM_SERVICE_H
 #define SIM_SERVICE_H
 
+#include "sim/fault.h"
 #include "sim/github.h"
 #include "sim/platform.h"
 
@@ -12,19 +13,13 @@
 
 enum sim_group { SIM_PCS, SIM_GITHUB, SIM_CONTROL, SIM_GROUP_COUNT };
 
-/* How a group misbehaves: a status in place of its answers (0: none), a delay before them; for
- * GitHub, assets by way of a redirect. */
-struct sim_fault {
-	uint16_t status, delay_ms;
-	bool redirect;
-};
-
 struct sim {
 	struct sim_platform platform;
 	struct sim_github github;
 	struct sim_fault fault[SIM_GROUP_COUNT];
 	int64_t offset_s; /* added to the time: documents of yesterday, or of next year */
 	uint64_t requests;
+	uint64_t asked[SIM_ITEMS]; /* of them, for each item of collateral */
 	char base_url[200];
 };
 
@@ -41,6 +36,7 @@ struct sim_answer {
 	size_t n_fields;
 	struct buf body;
 	uint32_t delay_ms;
+	bool cut, chunked; /* how the body goes out: half of it, or without a length */
 	/* The request changed what should outlive a restart: keep it, or drop what was kept. */
 	bool keep, drop;
 };
@@ -67,6 +63,7 @@ struct sim_call {
 	struct sim_answer *a;
 	struct span arg[SIM_ARGS_MAX]; /* the segments that stood where the route has a '*' */
 	int64_t now_s;
+	enum sim_bend bend; /* that the handler sees to */
 };
 
 struct sim_route {

@@ -120,6 +120,84 @@ pcs_refuses_with_intels_codes(void **state)
 	ask(*state, "POST", "/sgx/certification/v4/pckcrl", NULL, 405);
 }
 
+/* Each bend shows in the answer, for the item that it is for and no other. */
+static void
+faults_bend_answers(void **state)
+{
+	static const char tcb[] = "/tdx/certification/v4/tcb?fmspc=ee5100000000";
+	static const char crl[] = "/sgx/certification/v4/pckcrl?ca=platform&encoding=der";
+	static const char qe[] = "/tdx/certification/v4/qe/identity";
+	static const char *const bad[] = {"{\"bend\":\"nice\"}", "{\"bend\":7}",
+	    "{\"item\":\"all\"}", "{\"retry_after\":-1}", "{", "[]"};
+	struct sim_answer a, b;
+
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		ask(*state, "PUT", "/sim/fault/pcs", bad[i], i == 5 ? 204 : 400);
+
+	ask(*state, "PUT", "/sim/fault/pcs", "{\"item\":\"tcb\",\"status\":429,\"retry_after\":7}",
+	    204);
+	a = ask_with(*state, "GET", tcb, NULL, NULL, NULL);
+	assert_int_equal(a.status, 429);
+	assert_string_equal(field_of(&a, "Retry-After"), "7");
+	sim_answer_fini(&a);
+	ask(*state, "GET", qe, NULL, 200);
+
+	ask(*state, "PUT", "/sim/fault/pcs", "{\"bend\":\"old-names\"}", 204);
+	a = ask_with(*state, "GET", tcb, NULL, NULL, NULL);
+	assert_string_equal(field_of(&a, "TCB-Info-Issuer-Chain"), "");
+	assert_true(span_starts(span_str(field_of(&a, "SGX-TCB-Info-Issuer-Chain")), "-----BEGIN"));
+	sim_answer_fini(&a);
+	ask(*state, "PUT", "/sim/fault/pcs", "{\"bend\":\"lower-names\"}", 204);
+	a = ask_with(*state, "GET", tcb, NULL, NULL, NULL);
+	assert_true(span_starts(span_str(field_of(&a, "tcb-info-issuer-chain")), "-----BEGIN"));
+	sim_answer_fini(&a);
+
+	ask(*state, "PUT", "/sim/fault/pcs", "{\"bend\":\"hex\"}", 204);
+	a = ask_with(*state, "GET", crl, NULL, NULL, NULL);
+	assert_true(span_starts(buf_span(&a.body), "3082"));
+	sim_answer_fini(&a);
+	ask(*state, "DELETE", "/sim/fault/pcs", NULL, 204);
+	a = ask_with(*state, "GET", tcb, NULL, NULL, NULL);
+	ask(*state, "PUT", "/sim/fault/pcs", "{\"bend\":\"forged\"}", 204);
+	b = ask_with(*state, "GET", tcb, NULL, NULL, NULL);
+	/* The same document, another hand. */
+	assert_true(a.body.n == b.body.n && !span_eq(buf_span(&a.body), buf_span(&b.body)));
+	assert_memory_equal(a.body.p, b.body.p, a.body.n - 130);
+	sim_answer_fini(&a);
+	sim_answer_fini(&b);
+	ask(*state, "PUT", "/sim/fault/pcs", "{\"bend\":\"redirect-loop\"}", 204);
+	a = ask_with(*state, "GET", qe, NULL, NULL, NULL);
+	assert_int_equal(a.status, 302);
+	assert_true(span_starts(
+	    span_str(field_of(&a, "Location")), "http://127.0.0.1:8099/tdx/certification/v4/qe"));
+	sim_answer_fini(&a);
+	ask(*state, "PUT", "/sim/fault/pcs", "{\"bend\":\"gzip-bomb\"}", 204);
+	a = ask_with(*state, "GET", qe, NULL, NULL, NULL);
+	assert_string_equal(field_of(&a, "Content-Encoding"), "gzip");
+	assert_true(a.body.n > 100000 && a.body.n < 1024 * 1024);
+	sim_answer_fini(&a);
+	ask(*state, "DELETE", "/sim/fault/pcs", NULL, 204);
+
+	assert_non_null(strstr(ask(*state, "GET", "/sim/requests", NULL, 200), "\"tcb\":5"));
+	ask(*state, "DELETE", "/sim/requests", NULL, 204);
+	assert_non_null(strstr(ask(*state, "GET", "/sim/requests", NULL, 200), "\"collateral\":0"));
+}
+
+/* A family has TCB info of its own, and its machines are of it. */
+static void
+families_are_told_apart(void **state)
+{
+	const char *b;
+
+	ask(*state, "PUT", "/sim/vm/a", "{\"family\":5}", 200);
+	ask(*state, "PUT", "/sim/vm/b", "{\"family\":64}", 400);
+	b = ask(*state, "GET", "/tdx/certification/v4/tcb?fmspc=ee5100000005", NULL, 200);
+	assert_non_null(strstr(b, "\"fmspc\":\"EE5100000005\""));
+	b = ask(*state, "GET", "/tdx/certification/v4/tcb?fmspc=ee5100000000", NULL, 200);
+	assert_non_null(strstr(b, "\"fmspc\":\"EE5100000000\""));
+	ask(*state, "GET", "/tdx/certification/v4/tcb?fmspc=ee5100000040", NULL, 404);
+}
+
 static void
 faults_come_and_go(void **state)
 {
@@ -256,6 +334,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(pcs_answers_in_intels_shapes, setup, teardown),
 	    cmocka_unit_test_setup_teardown(pcs_refuses_with_intels_codes, setup, teardown),
+	    cmocka_unit_test_setup_teardown(faults_bend_answers, setup, teardown),
+	    cmocka_unit_test_setup_teardown(families_are_told_apart, setup, teardown),
 	    cmocka_unit_test_setup_teardown(faults_come_and_go, setup, teardown),
 	    cmocka_unit_test_setup_teardown(github_shows_what_was_published, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_repository_made_again_is_another, setup, teardown),

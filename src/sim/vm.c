@@ -194,6 +194,15 @@ take_debug(struct sim_vm *vm, const struct json_node *v, struct err *e)
 }
 
 static bool
+take_family(struct sim_vm *vm, const struct json_node *v, struct err *e)
+{
+	if (!take_number(v, "family", 0, SIM_FAMILIES - 1, &vm->family, e))
+		return false;
+	vm->pck.fmspc[sizeof vm->pck.fmspc - 1] = (uint8_t)vm->family;
+	return true;
+}
+
+static bool
 take_member(struct sim_vm *vm, const char *name, const struct json_node *v, unsigned recoveries,
     struct err *e)
 {
@@ -217,6 +226,8 @@ take_member(struct sim_vm *vm, const char *name, const struct json_node *v, unsi
 		return take_number(v, "version", 4, 5, &vm->version, e);
 	if (span_is(key, "qe_svn"))
 		return take_number(v, "qe_svn", 0, UINT16_MAX, &vm->qe_svn, e);
+	if (span_is(key, "family"))
+		return take_family(vm, v, e);
 	if (!span_is(key, "tdx_module_svn"))
 		return bad_member(e, name, "no such setting");
 	if (!take_number(v, "tdx_module_svn", 0, UINT8_MAX, &n, e))
@@ -262,6 +273,7 @@ sim_vm_write(const struct sim_vm *vm, struct jw *w)
 		    span_of((const uint8_t *)&vm->td + hex_fields[i].offset, hex_fields[i].size));
 	jw_int(w, "version", vm->version);
 	jw_int(w, "qe_svn", vm->qe_svn);
+	jw_int(w, "family", vm->family);
 	jw_bool(w, "debug", vm->td.tdattributes[0] & TD_DEBUG);
 	jw_bool(w, "revoked", vm->revoked);
 	jw_str(w, "forge", forge_names[vm->forge]);
