@@ -75,6 +75,8 @@ def http(method, url, body=None, headers=None, timeout=20):
 class Daemon:
     """One process with its log in a file."""
 
+    prefix = ()  # of the command
+
     def __init__(self, where, program, name=None, env=None, args=()):
         self.program, self.name = program, name or program
         self.args, self.log_path = list(args), pathlib.Path(where) / f"{name or program}.log"
@@ -88,7 +90,7 @@ class Daemon:
 
     def start(self):
         self.log_file = open(self.log_path, "ab")
-        self.proc = subprocess.Popen([BUILD / "src" / "programs" / self.program, *self.args],
+        self.proc = subprocess.Popen([*self.prefix, BUILD / "src" / "programs" / self.program, *self.args],
                                      env=self.env, stdin=subprocess.DEVNULL, stdout=self.log_file,
                                      stderr=self.log_file)
         return self

@@ -3,6 +3,7 @@ import contextlib
 import hashlib
 import http.client
 import http.server
+import itertools
 import json
 import os
 import pathlib
@@ -505,29 +506,66 @@ def test_show_for_people(world):
 
 # -- crashes and full disks --
 
-def test_kill_9_at_any_moment_loses_no_row(world):
-    control = world.control()
-    rng = random.Random(7)
-    acknowledged, heads, n = [], [], 0
-    for _ in range(30):
-        until = time.monotonic() + rng.uniform(0.01, 0.25)
-        killer = threading.Timer(until - time.monotonic(), control.proc.kill)
-        killer.start()
+CRASHES = int(os.environ.get("EE_CRASHES", "30"))  # `./dev soak crashes` asks for five hundred
+
+
+class Load:
+    """Agents that register, and an admin who bans and frees names, all at once, until ee-control is gone. What was
+    acknowledged is noted."""
+
+    def __init__(self, world):
+        self.world, self.numbers, self.kept = world, itertools.count(1), {"attested": set(), "banned": set(), "removed": set()}
+
+    def agents(self, control):
         with contextlib.suppress(Exception):
             while True:
-                n += 1
-                HandAgent(world, control, app=f"app{n % 7}", agent_id=f"hand-{n}").admitted()
-                acknowledged.append(f"hand-{n}")
-        killer.join()
-        control.killed = True
-        control.proc.wait()
+                n = next(self.numbers)
+                HandAgent(self.world, control, app=f"app{n % 7}", agent_id=f"hand-{n}").admitted()
+                self.kept["attested"].add(f"hand-{n}")
+
+    def admin(self, control):
+        with contextlib.suppress(Exception):
+            while True:
+                n = next(self.numbers)
+                if ask("POST", f"{control.url}/v1/apps/bad{n}/ban", b"")[0] == 204:
+                    self.kept["banned"].add(f"bad{n}")
+                HandAgent(self.world, control, app=f"gone{n}", agent_id=f"gone-{n}").admitted()
+                if ask("DELETE", f"{control.url}/v1/apps/gone{n}")[0] == 204:
+                    self.kept["removed"].add(f"gone{n}")
+
+    def until(self, control, seconds):
+        threads = [threading.Thread(target=work, args=(control,)) for work in (self.agents, self.agents, self.admin)]
+        for t in threads:
+            t.start()
+        time.sleep(seconds)  # the moment of the crash, which is what is drawn
+        control.kill()
+        for t in threads:
+            t.join()
+
+
+def test_kill_9_at_any_moment_loses_no_row(world):
+    control, load = world.control(EE_ADMISSION_RATE="100000"), Load(world)
+    rng, heads = random.Random(7), []
+    for _ in range(CRASHES):
+        load.until(control, rng.uniform(0.01, 0.25))
         code, head, err = verify(control.env["EE_DB_PATH"], *(("--head", heads[-1]) if heads else ()))
         assert code == 0, err
         heads.append(head)
         control.start()
     control.killed = False
-    admitted = {r["agent_id"] for r in shown_through(control) if r["event"] == "attested"}
-    assert len(acknowledged) > 30 and set(acknowledged) <= admitted
+    rows = shown_through(control)
+    for event, names in load.kept.items():
+        assert names <= {r["agent_id" if event == "attested" else "app_name"] for r in rows if r["event"] == event}, event
+    assert len(load.kept["attested"]) > CRASHES and load.kept["banned"] and load.kept["removed"]
+    # What the registry says of itself: all that was acknowledged, and nothing of what was freed.
+    control.stop()
+    db = sqlite3.connect(control.env["EE_DB_PATH"])
+    assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    apps, banned, pins = ({r[0] for r in db.execute(q)} for q in ("SELECT name FROM app", "SELECT name FROM ban", "SELECT repo FROM pin"))
+    db.close()
+    assert {r["app_name"] for r in rows if r["agent_id"] in load.kept["attested"]} <= apps
+    assert load.kept["banned"] <= banned and not load.kept["removed"] & apps and pins == {harness.REPO}
+    print(f"{CRASHES} crashes, {len(rows)} rows, acknowledged: " + ", ".join(f"{len(v)} {k}" for k, v in load.kept.items()))
 
 
 def shown_through(control):
