@@ -124,6 +124,50 @@ def test_every_kind_of_row(world):
     hand.ws.close()
 
 
+def test_a_genuine_machine_that_is_not_let_in_fills_no_disk(world):
+    control = world.control()
+    world.vm("vm2", mrtd="ab" * 48)
+    HandAgent(world, control).admitted()
+    for n in range(75):
+        hand = HandAgent(world, control, vm="vm2", agent_id=f"hand-{n}")
+        hand.register().answer(hand.challenge())
+        assert hand.refused()[0]["reason"].startswith("measurement_mismatch")
+    control.stop()
+    rows = shown(control.env["EE_DB_PATH"])
+    told = sum(r["event"] == "refused" for r in rows)
+    untold = sum(int(r["detail"].removeprefix("count=")) for r in rows if r["event"] == "refused_untold")
+    assert 60 <= told <= 62 and told + untold == 75
+    assert control.log().count("event=refused ") == 75
+
+
+def test_bans_are_listed(world):
+    control = world.control()
+    for name in ("b", "c", "a"):
+        assert ask("POST", f"{control.url}/v1/apps/{name}/ban", b"")[0] == 204
+    status, body = control.get("/v1/bans")
+    assert status == 200 and [b["app_name"] for b in body["bans"]] == ["a", "b", "c"] and (body["total"], body["next"]) == (3, None)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", body["bans"][0]["banned_at"])
+    body = control.get("/v1/bans?limit=2")[1]
+    assert [b["app_name"] for b in body["bans"]] == ["a", "b"] and body["next"] == "b"
+    body = control.get("/v1/bans?limit=2&after=b")[1]
+    assert [b["app_name"] for b in body["bans"]] == ["c"] and body["next"] is None
+    for bad in ("limit=0", "limit=x", "after=%2e%2e"):
+        assert control.get(f"/v1/bans?{bad}")[0] == 400
+
+
+def test_a_removal_that_two_admins_ask_for_is_one(world):
+    control = world.control()
+    HandAgent(world, control).admitted()
+    a, b = (http.client.HTTPConnection("127.0.0.1", control.port, timeout=20) for _ in range(2))
+    control.proc.send_signal(signal.SIGSTOP)  # so that both are there at once
+    for c in (a, b):
+        c.request("DELETE", "/v1/apps/myapp")
+    control.proc.send_signal(signal.SIGCONT)
+    assert [c.getresponse().status for c in (a, b)] == [204, 204]
+    assert events_of(control).count("removed") == 1
+    assert ask("DELETE", f"{control.url}/v1/apps/myapp")[0] == 404
+
+
 def test_a_stranger_writes_nothing(world):
     control = world.control()
     before = page(control)["head"]
@@ -606,9 +650,10 @@ def test_a_full_disk_is_named_and_survived(world, small_disk):
     assert status == 503 and json.loads(body)["reason"] == "store_failed" and "full" in body.decode()
     assert sorted(os.listdir(small_disk))[0] == "ballast" and not [f for f in os.listdir(small_disk) if "being-made" in f]
     # Admissions are refused by name, and none of them is half there.
-    refused = []
+    refused, hands = [], []
     for n in range(200):
         hand = HandAgent(world, control, app=f"full{n}", agent_id=f"hand-{n}")
+        hands.append(hand)  # one that left would write, too, and less: that may find room
         hand.register().answer(hand.challenge())
         said = hand.ws.recv_type("status")
         if said["state"] == "invalid":

@@ -173,6 +173,22 @@ def test_plaintext_at_the_tls_port(world, ca):
 
 
 # -- the certificate changes --
+def certificate_check(control):
+    return next(c for c in control.get("/ready?verbose")[1]["checks"] if c["name"] == "certificate")
+
+
+def test_a_certificate_that_ends_soon_is_told_of(world, ca):
+    crt, key = ca.issue(days=3)
+    control = tls_control(world, (crt, key))
+    control.wait_log("event=certificate_aging .*expires=")
+    check = certificate_check(control)
+    assert not check["ok"] and check["reason"] == "certificate_aging" and control.get("/ready")[0] == 200
+    for old, new in zip((crt, key), ca.issue(days=60)):
+        os.replace(new, old)
+    hup(control, "certificate_reloaded")
+    assert certificate_check(control)["ok"] and control.log().count("event=certificate_aging") == 1
+
+
 def hup(control, event):
     before = control.log().count(f"event={event}")
     control.proc.send_signal(signal.SIGHUP)

@@ -30,9 +30,9 @@ list_one(void *ctx, const struct resolve *app)
 	return true;
 }
 
-/* A member that is there must be one that is taken. */
-static MUST_CHECK bool
-read_page(struct http_req *r, size_t *limit, char after[static ATTEST_APP_MAX + 1], struct err *e)
+bool
+apps_read_page(
+    struct http_req *r, size_t *limit, char after[static ATTEST_APP_MAX + 1], struct err *e)
 {
 	char text[24];
 	uint64_t n = LIST_DEFAULT;
@@ -61,7 +61,7 @@ apps_list(struct control *c, struct http_req *r)
 	struct err e = {0};
 	struct buf b;
 
-	if (!read_page(r, &l.limit, after, &e)) {
+	if (!apps_read_page(r, &l.limit, after, &e)) {
 		api_refuse(r, &e, NULL, NULL);
 		return;
 	}
@@ -186,22 +186,62 @@ apps_attest(struct control *c, struct http_req *r, struct span app)
 	buf_fini(&b);
 }
 
-/* A removal waits for the disk; who asked may have left by then. */
+/* A removal waits for the disk. Whoever asks for the same meanwhile is told what came of it. */
+struct asker {
+	struct http_req *r; /* NULL: left */
+	struct asker *next;
+};
+
 struct removal {
 	struct control *c;
-	struct http_req *r;
+	struct asker *askers;
+	struct removal *next;
 	char name[ATTEST_APP_MAX + 1];
 };
 
 static void
-removal_left(struct http_req *r, const struct err *why, void *ctx)
+asker_left(struct http_req *r, const struct err *why, void *ctx)
 {
-	struct removal *m = ctx;
-
-	m->r = NULL;
+	((struct asker *)ctx)->r = NULL;
 }
 
-static const struct http_req_ops removal_ops = {.on_close = removal_left};
+static const struct http_req_ops asker_ops = {.on_close = asker_left};
+
+static bool
+removal_join(struct removal *m, struct http_req *r)
+{
+	struct asker *k = calloc(1, sizeof *k);
+
+	if (!k)
+		return false;
+	*k = (struct asker){.r = r, .next = m->askers};
+	m->askers = k;
+	http_req_set_ops(r, &asker_ops, k);
+	return true;
+}
+
+/* Out of the list; all who asked are answered. */
+static void
+removal_end(struct removal *m, const struct err *why)
+{
+	struct removal **at = &m->c->removals;
+
+	while (*at != m)
+		at = &(*at)->next;
+	*at = m->next;
+	for (struct asker *k = m->askers, *next; k; k = next) {
+		next = k->next;
+		if (k->r) {
+			http_req_set_ops(k->r, NULL, NULL);
+			if (why)
+				api_refuse(k->r, why, NULL, NULL);
+			else
+				api_answer(k->r, 204, NULL, NULL);
+		}
+		free(k);
+	}
+	free(m);
+}
 
 static void
 ignore(void *ctx, void *session)
@@ -215,19 +255,10 @@ removed(void *ctx, const struct err *why)
 	struct control *c = m->c;
 	struct err e = {0};
 
-	if (m->r)
-		http_req_set_ops(m->r, NULL, NULL);
-	if (why) {
+	if (why)
 		log_failure(&c->env->log, LOG_ERROR, "remove_failed", why, "app", m->name, NULL);
-		if (m->r)
-			api_refuse(m->r, why, NULL, NULL);
-		free(m);
-		return;
-	}
-	if (!registry_delete(c->registry, m->name, ignore, NULL, &e)) {
-		if (m->r)
-			api_refuse(m->r, &e, NULL, NULL);
-		free(m);
+	if (why || !registry_delete(c->registry, m->name, ignore, NULL, &e)) {
+		removal_end(m, why ? why : &e);
 		return;
 	}
 	log_event(&c->env->log, LOG_INFO, "app_removed", "app", m->name, NULL);
@@ -235,50 +266,69 @@ removed(void *ctx, const struct err *why)
 	for (struct tunnel *t = c->tunnels; t; t = t->next)
 		if (strcmp(t->session.id->app_name, m->name) == 0)
 			tunnel_event(t, SESSION_EV_REMOVED);
-	/* An attempt may have put its row behind the first removal, before it was told of it. */
+	/* An attempt may have put its row behind the first removal, before it was told of it; not
+	 * where the registry is closed, since then none is written any more. */
 	struct store_change again = {.op = STORE_DELETE_APP};
 
 	memcpy(again.u.app.name, m->name, sizeof m->name);
-	if (!control_submit(c, &again, 1, NULL, NULL, &e))
+	if (!control_submit(c, &again, 1, NULL, NULL, &e) && e.reason != REASON_DRAINING)
 		log_failure(&c->env->log, LOG_ERROR, "remove_failed", &e, "app", m->name, NULL);
-	if (m->r)
-		api_answer(m->r, 204, NULL, NULL);
-	free(m);
+	removal_end(m, NULL);
 }
 
-void
-apps_delete(struct control *c, struct http_req *r, struct span app)
+static struct removal *
+removal_of(const struct control *c, const char *name)
 {
-	struct store_change ch[2];
-	struct resolve a;
-	struct err e = {0};
-	struct removal *m = calloc(1, sizeof *m);
+	struct removal *m = c->removals;
 
-	if (!m) {
+	while (m && strcmp(m->name, name) != 0)
+		m = m->next;
+	return m;
+}
+
+static void
+removal_begin(struct control *c, struct http_req *r, const char *name, const struct app_row *row)
+{
+	struct removal *m = calloc(1, sizeof *m);
+	struct store_change ch[2];
+	struct err e = {0};
+
+	if (!m || !removal_join(m, r)) {
+		free(m);
 		(void)err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "removal");
 		api_refuse(r, &e, NULL, NULL);
 		return;
 	}
 	m->c = c;
-	m->r = r;
-	if (!read_app(r, app, m->name)) {
-		free(m);
-		return;
-	}
-	if (!registry_resolve(c->registry, app, control_now(c), &a)) {
-		free(m);
-		unknown(r);
-		return;
-	}
+	m->next = c->removals;
+	c->removals = m;
+	control_copy(m->name, sizeof m->name, name);
 	memset(ch, 0, sizeof ch);
 	ch[0].op = STORE_DELETE_APP;
-	ch[0].u.app = a.row;
+	ch[0].u.app = *row;
 	ch[1].op = STORE_ADD_AUDIT;
 	audit_fill_act(c, &ch[1].u.audit, "removed", m->name, r);
-	http_req_set_ops(r, &removal_ops, m);
-	if (!control_submit(c, ch, 2, removed, m, &e)) {
-		http_req_set_ops(r, NULL, NULL);
+	if (!control_submit(c, ch, 2, removed, m, &e))
+		removal_end(m, &e);
+}
+
+void
+apps_delete(struct control *c, struct http_req *r, struct span app)
+{
+	char name[ATTEST_APP_MAX + 1];
+	struct removal *m;
+	struct resolve a;
+	struct err e = {0};
+
+	if (!read_app(r, app, name))
+		return;
+	m = removal_of(c, name);
+	if (m && !removal_join(m, r)) {
+		(void)err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "removal");
 		api_refuse(r, &e, NULL, NULL);
-		free(m);
+	} else if (!m && !registry_resolve(c->registry, app, control_now(c), &a)) {
+		unknown(r);
+	} else if (!m) {
+		removal_begin(c, r, name, &a.row);
 	}
 }

@@ -63,6 +63,18 @@ audit_add(struct control *c, const struct audit_note *n)
 }
 
 void
+audit_untold(struct control *c)
+{
+	char detail[64];
+
+	if (!c->untold_n)
+		return;
+	(void)snprintf(detail, sizeof detail, "count=%llu", (unsigned long long)c->untold_n);
+	c->untold_n = 0;
+	audit_add(c, &(struct audit_note){.event = "refused_untold", .detail = detail});
+}
+
+void
 audit_lease_end(struct control *c, const struct attest_identity *id, const struct err *why)
 {
 	char token[ERR_TOKEN_MAX];
@@ -229,6 +241,7 @@ audit_begin(struct control *c, struct err *e)
 void
 audit_end(struct control *c)
 {
+	audit_untold(c);
 	struct audit_note n = {.event = "stopped"};
 
 	audit_add(c, &n);

@@ -20,6 +20,9 @@ void audit_fill(const struct control *c, struct audit_row *row, const struct aud
 /* Append a row; a failure is logged. Nothing once the registry is closed. */
 void audit_add(struct control *c, const struct audit_note *n);
 
+/* How many refusals had no row of their own, if any, since this was last told. */
+void audit_untold(struct control *c);
+
 /* That an admitted tunnel's lease is over. */
 void audit_lease_end(struct control *c, const struct attest_identity *id, const struct err *why);
 

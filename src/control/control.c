@@ -90,6 +90,17 @@ control_close_store(struct control *c)
 	store_close(st);
 }
 
+/* A machine that is genuine and not let in may go on trying for ever: ROWS_AT_ONCE rows, then one each
+ * ROW_COSTS_S, and the rest by their number. */
+#define ROWS_AT_ONCE 60
+#define ROW_COSTS_S  60
+
+struct gate *
+control_refusal_gate(const uint8_t key[static 16])
+{
+	return gate_new(1, ROWS_AT_ONCE, key); /* whose seconds are of ROW_COSTS_S */
+}
+
 void
 control_refused(struct control *c, const struct attest_identity *id, const char *peer,
     const struct err *why, const struct audit_note *proven)
@@ -111,7 +122,9 @@ control_refused(struct control *c, const struct attest_identity *id, const char 
 		log_failure(&c->env->log, LOG_WARN, "refused", why, "app", id->app_name, "agent",
 		    id->agent_id, "repo", id->repo, "network", id->network, "peer", peer, "cause",
 		    cause, NULL);
-	if (proven) {
+	if (proven && !gate_take(c->refusal_rows, peer, env_now_ms(c->env) / ROW_COSTS_S)) {
+		c->untold_n++;
+	} else if (proven) {
 		struct audit_note n = *proven;
 
 		n.event = n.verdict = "refused";

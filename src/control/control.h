@@ -77,6 +77,11 @@ struct control {
 	char policy[ROW_DETAIL_MAX + 1]; /* as the trail tells of it last */
 	char policy_sent[ROW_DETAIL_MAX + 1]; /* on its way to the disk */
 
+	struct removal *removals; /* of names, on their way to the disk */
+	struct gate *refusal_rows; /* how many an address may cause */
+	uint64_t untold_n; /* refusals that are to be told of by their number */
+	int64_t certificate_told_s; /* when the log was last told that it ends soon */
+
 	struct refusal refusals[CONTROL_REFUSALS]; /* a ring */
 	uint64_t refused_n, strangers_n;
 	uint64_t quiet_ms, quiet_n, quiet_dropped; /* the limit on lines about strangers */
@@ -98,10 +103,13 @@ struct registry_now control_now(const struct control *c);
 bool control_may_log(struct control *c);
 
 /* Note a refused attempt for dashboard and log. `proven` (NULL: not): the quote was authentic, so
- * that it goes to the audit trail too, with the digests that are given; a stranger's word writes
- * nothing to disk. */
+ * that it goes to the audit trail too, with the digests that are given, or, where its address has
+ * caused many such rows, is counted there; a stranger's word writes nothing to disk. */
 void control_refused(struct control *c, const struct attest_identity *id, const char *peer,
     const struct err *why, const struct audit_note *proven);
+
+/* The limit on those rows, for refusal_rows. */
+MUST_CHECK struct gate *control_refusal_gate(const uint8_t key[static 16]);
 
 /* As store_submit; refused with DRAINING once the registry is closed. */
 MUST_CHECK bool control_submit(struct control *c, const struct store_change *v, size_t n,

@@ -2,6 +2,7 @@
  * leans on. Collateral that ends soon is told of and makes nothing unready: what is held is good to
  * its last second. */
 #include "control/api.h"
+#include "control/certificate.h"
 
 #include "base/jcs.h"
 #include "base/rfc3339.h"
@@ -105,6 +106,20 @@ put_collateral(struct jw *w, const struct control *c)
 	jw_end_object(w);
 }
 
+static void
+put_certificate(struct jw *w, const struct control *c)
+{
+	bool aging = certificate_is_aging(c);
+
+	jw_object(w, NULL);
+	jw_str(w, "name", "certificate");
+	jw_bool(w, "ok", !aging);
+	if (aging)
+		jw_str(w, "reason", reason_token(REASON_CERTIFICATE_AGING));
+	put_time(w, "expires", tls_ctx_expiry(c->tls));
+	jw_end_object(w);
+}
+
 void
 ready_answer(struct control *c, struct http_req *r)
 {
@@ -125,6 +140,8 @@ ready_answer(struct control *c, struct http_req *r)
 		put_check(&w, "process", !c->draining, REASON_DRAINING);
 		put_check(&w, "registry", !c->store_broken, REASON_STORE_FAILED);
 		put_collateral(&w, c);
+		if (c->tls)
+			put_certificate(&w, c);
 		jw_end_array(&w);
 	}
 	jw_end_object(&w);

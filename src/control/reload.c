@@ -1,6 +1,7 @@
 #include "control/reload.h"
 
 #include "control/audit.h"
+#include "control/certificate.h"
 #include "core/policy.h"
 #include "os/file.h"
 
@@ -152,6 +153,8 @@ reload_tls(struct control *c)
 		return;
 	}
 	log_event(&c->env->log, LOG_INFO, "certificate_reloaded", "file", c->set->tls_cert, NULL);
+	c->certificate_told_s = 0;
+	certificate_look(c);
 }
 
 void

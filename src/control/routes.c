@@ -37,6 +37,8 @@ static const struct route table[] = {
 	"Close an app's tunnels and let nobody register its name", NULL, NULL},
     {ROUTE_APP_UNBAN, "DELETE", "/v1/apps/{app_name}/ban", ROUTE_ADMIN, 204, NULL, "unbanApp",
 	"Lift the ban of a name", NULL, NULL},
+    {ROUTE_BANS, "GET", "/v1/bans", ROUTE_ADMIN, 200, JSON, "listBans",
+	"List the banned names, page by page", "limit after", NULL},
     {ROUTE_AUDIT, "GET", "/v1/audit", ROUTE_ADMIN, 200, JSON, "listAudit",
 	"List rows of the audit trail in their order, page by page", "app after limit", NULL},
     {ROUTE_EVENTS, "GET", "/v1/events", ROUTE_ADMIN, 200, "text/event-stream", "streamAudit",

@@ -3,6 +3,7 @@
 
 #include "control/api.h"
 #include "control/audit.h"
+#include "control/certificate.h"
 #include "control/relay.h"
 #include "control/reload.h"
 #include "control/resolve.h"
@@ -323,7 +324,8 @@ open_gate(struct control *c, struct err *e)
 	    .interval_s = (uint32_t)c->set->attest_interval_sec,
 	    .deadline_s = (uint32_t)c->set->attest_deadline_sec,
 	    .verify_s = (uint32_t)c->set->verify_timeout_sec};
-	return (c->gate && c->reads && c->quotes)
+	c->refusal_rows = control_refusal_gate(key);
+	return (c->gate && c->reads && c->quotes && c->refusal_rows)
 	       || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "gate");
 }
 
@@ -384,6 +386,7 @@ start(struct control *c, struct err *e)
 	    || !set_audiences(c, e) || !open_front(c, e) || !audit_begin(c, e))
 		return false;
 	sweep_begin(c);
+	certificate_look(c);
 	return true;
 }
 

@@ -155,6 +155,7 @@ stop_now(struct control *c)
 	gate_free(c->gate);
 	gate_free(c->reads);
 	gate_free(c->quotes);
+	gate_free(c->refusal_rows);
 	resolve_cache_free(c->resolves);
 	tls_ctx_free(c->tls);
 }

@@ -1,6 +1,7 @@
 #include "control/sweep.h"
 
 #include "control/audit.h"
+#include "control/certificate.h"
 #include "control/tunnel_endpoint.h"
 
 #define SWEEP_EVERY_S  30
@@ -62,6 +63,8 @@ on_sweep(void *ctx)
 			tunnel_warn(t);
 	}
 	forget_names(c);
+	audit_untold(c);
+	certificate_look(c);
 	sweep_begin(c);
 }
 

@@ -90,3 +90,21 @@ registry_unban(struct registry *r, const char *name)
 	mark(r, name, false);
 	return true;
 }
+
+void
+registry_each_ban(const struct registry *r, const char *after, size_t limit,
+    bool (*fn)(void *ctx, const struct ban_row *row), void *ctx)
+{
+	size_t at;
+
+	if (find(r, after, &at))
+		at++;
+	for (; at < r->ban_n && limit > 0 && fn(ctx, &r->bans[at]); at++)
+		limit--;
+}
+
+size_t
+registry_ban_count(const struct registry *r)
+{
+	return r->ban_n;
+}

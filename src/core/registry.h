@@ -182,6 +182,11 @@ MUST_CHECK bool registry_ban(struct registry *r, const struct ban_row *row, stru
 /* False: it was not banned. */
 bool registry_unban(struct registry *r, const char *app_name);
 bool registry_is_banned(const struct registry *r, const char *app_name);
+/* Bans in the order of their names, from the first after `after` ("" for all), at most `limit`: fn
+ * returns false to stop. */
+void registry_each_ban(const struct registry *r, const char *after, size_t limit,
+    bool (*fn)(void *ctx, const struct ban_row *row), void *ctx);
+size_t registry_ban_count(const struct registry *r);
 
 /* --- pins --- */
 

@@ -350,6 +350,35 @@ an_admin_frees_a_name(void **state)
 	assert_string_equal(claim(&a, &c), "");
 }
 
+static bool
+join_names(void *ctx, const struct ban_row *row)
+{
+	buf_printf(ctx, "%s ", row->name);
+	return true;
+}
+
+static void
+bans_come_in_order(void **state)
+{
+	static const char *const names[] = {"m", "c", "x", "a"};
+	struct ban_row row = {.banned_at = 5};
+	struct err e = {0};
+	struct buf b;
+
+	buf_init(&b, 100);
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(row.name, sizeof row.name, "%s", names[i]);
+		assert_true(registry_ban(reg, &row, &e));
+	}
+	registry_each_ban(reg, "", 10, join_names, &b);
+	registry_each_ban(reg, "a", 1, join_names, &b);
+	registry_each_ban(reg, "n", 10, join_names, &b);
+	registry_each_ban(reg, "x", 10, join_names, &b);
+	assert_string_equal(buf_cstr(&b), "a c m x c x ");
+	assert_int_equal(registry_ban_count(reg), 4);
+	buf_fini(&b);
+}
+
 static void
 a_ban_outlives_what_it_hits(void **state)
 {
@@ -414,6 +443,7 @@ main(void)
 	    T(the_sweep_warns_once_and_ends),
 	    T(an_admin_frees_a_name),
 	    T(a_ban_outlives_what_it_hits),
+	    T(bans_come_in_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,6 +100,33 @@ tls_ctx_server(const char *cert_file, const char *key_file, struct err *e)
 	return NULL;
 }
 
+static int64_t
+end_of(const X509 *cert)
+{
+	static const int64_t day = 86400;
+	ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+	int days = 0, seconds = 0;
+	bool ok = epoch && ASN1_TIME_diff(&days, &seconds, epoch, X509_get0_notAfter(cert)) == 1;
+
+	ASN1_TIME_free(epoch);
+	return ok ? days * day + seconds : INT64_MAX;
+}
+
+int64_t
+tls_ctx_expiry(const struct tls_ctx *c)
+{
+	X509 *leaf = SSL_CTX_get0_certificate(c->ssl);
+	STACK_OF(X509) *more = NULL;
+	int64_t first = leaf ? end_of(leaf) : 0;
+
+	if (!leaf || SSL_CTX_get0_chain_certs(c->ssl, &more) != 1)
+		return first;
+	for (int i = 0; i < sk_X509_num(more); i++)
+		if (end_of(sk_X509_value(more, i)) < first)
+			first = end_of(sk_X509_value(more, i));
+	return first == INT64_MAX ? 0 : first;
+}
+
 /* A session holds the SSL_CTX that it began with. */
 bool
 tls_ctx_reload(struct tls_ctx *c, const char *cert_file, const char *key_file, struct err *e)

@@ -22,6 +22,9 @@ MUST_CHECK struct tls_ctx *tls_ctx_server(
 MUST_CHECK bool tls_ctx_reload(
     struct tls_ctx *c, const char *cert_file, const char *key_file, struct err *e);
 
+/* When the first certificate of its chain to end does so, in seconds since 1970; 0: it shows none. */
+int64_t tls_ctx_expiry(const struct tls_ctx *c);
+
 /* Drop the owner's reference. Takes NULL. */
 void tls_ctx_free(struct tls_ctx *c);
 
