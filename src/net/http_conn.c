@@ -176,7 +176,7 @@ on_conn_timer(void *ctx)
 static bool
 conn_begin(struct http_conn *c, const struct http_head *h, size_t used)
 {
-	struct http_req *r = calloc(1, sizeof *r);
+	struct http_req *r = malloc(sizeof *r);
 	struct buf rest;
 
 	buf_init(&rest, c->in.max);
@@ -186,12 +186,15 @@ conn_begin(struct http_conn *c, const struct http_head *h, size_t used)
 		buf_fini(&rest);
 		return false;
 	}
+	memset(r, 0, offsetof(struct http_req, head));
+	memcpy(&r->head, h, offsetof(struct http_head, fields));
+	memcpy(r->head.fields, h->fields, h->n * sizeof *h->fields);
+	r->head.n = h->n;
 	/* The head's spans stay where they are: the request takes the buffer over. */
 	r->raw = c->in;
 	c->in = rest;
 	c->scan = (struct http1_scan){0};
 	r->conn = c;
-	r->head = *h;
 	r->left = -1;
 	r->stats.began_ms = net_loop_now_ms(c->server->loop);
 	r->abort_on_eof = c->server->abort_on_eof;

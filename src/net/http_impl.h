@@ -18,12 +18,12 @@ struct http_server {
 	const char *proxy_name;
 	int64_t date_s; /* of `date` */
 	char date[32];
+	struct buf head; /* the one that is being written */
 	bool abort_on_eof, leave_expect, draining;
 };
 
 struct http_req {
 	struct http_conn *conn;
-	struct http_head head; /* spans into raw */
 	struct buf raw;
 	struct http1_body body;
 	const struct http_req_ops *ops;
@@ -42,6 +42,9 @@ struct http_req {
 	struct http_req_stats stats;
 	struct err *refused; /* where stats.refused; NULL without memory */
 	bool abort_on_eof, leave_expect; /* as the server's options, or set for this one */
+	/* Spans into raw. Last, and of its fields as many as there are: most have few of the many that
+	 * there is room for. */
+	struct http_head head;
 };
 
 struct http_conn {

@@ -125,29 +125,30 @@ http_respond_head(
     struct http_req *r, int status, const struct http_field *fields, size_t n, int64_t length)
 {
 	struct http_server *s = r->conn->server;
-	struct buf b;
+	struct buf *b = &s->head;
 	bool ok;
 
 	if (!http_req_can_answer(r) || r->answered || status < 200 || status > 999)
 		return false;
-	buf_init(&b, 2 * LIMIT_HEAD);
-	(void)buf_grow(&b, USUAL_HEAD);
+	buf_clear(b);
+	(void)buf_grow(b, USUAL_HEAD);
 	/* The body that a client holds back for a 100 that it did not get may never come. */
 	r->keep = r->head.keep_alive && !s->draining
 		  && !(r->head.expect_continue && !r->continued && !r->body_done);
-	http1_write_status_line(&b, status);
-	http1_write_field(&b, "Date", span_str(server_date(s)));
+	http1_write_status_line(b, status);
+	http1_write_field(b, "Date", span_str(server_date(s)));
 	if (s->name)
-		http1_write_field(&b, "Server", span_str(s->name));
-	http_respond_fields(s, &b, fields, n);
-	add_framing(r, &b, status, length);
-	add_connection(r, &b, http_field_find(fields, n, "upgrade") != NULL);
-	http1_write_end(&b);
-	ok = buf_ok(&b) && say(r, buf_span(&b));
+		http1_write_field(b, "Server", span_str(s->name));
+	http_respond_fields(s, b, fields, n);
+	add_framing(r, b, status, length);
+	add_connection(r, b, http_field_find(fields, n, "upgrade") != NULL);
+	http1_write_end(b);
+	ok = buf_ok(b) && say(r, buf_span(b));
 	r->answered = ok;
 	if (ok)
 		http_req_note_answer(r, status);
-	buf_fini(&b);
+	if (b->cap > 4 * USUAL_HEAD)
+		buf_fini(b);
 	return ok;
 }
 

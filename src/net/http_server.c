@@ -16,6 +16,7 @@ http_server_end_if_done(struct http_server *s)
 	if (s->ops->on_close)
 		s->ops->on_close(s, s->ctx);
 	free(s->name);
+	buf_fini(&s->head);
 	free(s);
 }
 
@@ -62,6 +63,7 @@ http_server_open(struct net_loop *l, const struct http_server_opts *o,
 	s->loop = l;
 	s->ops = ops;
 	s->ctx = ctx;
+	buf_init(&s->head, 2 * LIMIT_HEAD);
 	s->head_ms = o->head_timeout_ms ? o->head_timeout_ms : HEAD_MS;
 	s->idle_ms = o->idle_timeout_ms ? o->idle_timeout_ms : IDLE_MS;
 	s->body_ms = o->body_timeout_ms ? o->body_timeout_ms : BODY_MS;
@@ -72,6 +74,7 @@ http_server_open(struct net_loop *l, const struct http_server_opts *o,
 	if (s->listener)
 		return s;
 	free(s->name);
+	buf_fini(&s->head);
 	free(s);
 	return NULL;
 }
