@@ -2,7 +2,7 @@
  * each at its own time whether or not those before it were answered (so that a stall counts for
  * everybody who would have come during it), and prints the 50th and 99th percentile and the
  * longest, in microseconds.
- * usage: bench_rate PORT HOST RATE SECONDS */
+ * usage: bench_rate PORT HOST RATE SECONDS [TARGET] */
 #include "bench.h"
 
 #include "net/http_client.h"
@@ -99,11 +99,11 @@ main(int argc, char **argv)
 	long seconds = argc > 4 ? strtol(argv[4], NULL, 10) : 0;
 
 	if (!r.loop || rate < 1 || seconds < 1)
-		die("PORT HOST RATE SECONDS");
+		die("PORT HOST RATE SECONDS [TARGET]");
 	po.dial.port = (uint16_t)strtoul(argv[1], NULL, 10);
 	r.o = (struct http_exchange_opts){.pool = http_pool_new(r.loop, &po, &e),
 	    .method = span_str("GET"),
-	    .target = span_str("/"),
+	    .target = span_str(argc > 5 ? argv[5] : "/"),
 	    .fields = &host,
 	    .n_fields = 1};
 	r.n = (size_t)rate * (size_t)seconds;
