@@ -32,6 +32,7 @@ static struct {
 	size_t n;
 	struct fetch *pending;
 	struct net_defer *defers;
+	struct net_timer *timers;
 	void (*work)(void *job); /* the one job that a worker would have */
 	void (*work_done)(void *job, bool ran);
 	void *job;
@@ -134,6 +135,60 @@ net_defer_stop(struct net_defer *d)
 	if (d->next)
 		d->next->prev = d->prev;
 	d->loop = NULL;
+}
+
+void
+net_timer_stop(struct net_timer *t)
+{
+	struct net_timer **at = &fake.timers;
+
+	while (*at && *at != t)
+		at = &(*at)->next;
+	if (*at)
+		*at = t->next;
+	t->loop = NULL;
+}
+
+void
+net_timer_start(
+    struct net_loop *l, struct net_timer *t, uint64_t after_ms, void (*cb)(void *ctx), void *ctx)
+{
+	net_timer_stop(t);
+	t->loop = (struct net_loop *)&fake;
+	t->due_ms = fake.now_ms + after_ms;
+	t->cb = cb;
+	t->ctx = ctx;
+	t->next = fake.timers;
+	fake.timers = t;
+}
+
+/* Let time pass, and what is due by then be called. */
+static inline void
+fake_pass(uint64_t ms)
+{
+	struct net_timer *t;
+
+	fake.now_ms += ms;
+	do {
+		for (t = fake.timers; t && t->due_ms > fake.now_ms; t = t->next)
+			;
+		if (t) {
+			net_timer_stop(t);
+			t->cb(t->ctx);
+		}
+	} while (t);
+}
+
+/* Run what was put off, and answer nobody. */
+static inline void
+fake_defers(void)
+{
+	while (fake.defers) {
+		struct net_defer *d = fake.defers;
+
+		net_defer_stop(d);
+		d->cb(d->ctx);
+	}
 }
 
 bool
