@@ -463,10 +463,13 @@ static void
 fetch_allowlist(void *ctx)
 {
 	struct attempt *a = ctx;
+	struct release_ask q = {.repo = span_str(a->id->repo),
+	    .tag = span_str(a->id->release_tag),
+	    .client = a->t->peer,
+	    .hurry = a->done || a->t->session.state == SESSION_REVERIFYING};
 	struct err e = {0};
 
-	a->rel_wait = release_get(a->c->release, span_str(a->id->repo),
-	    span_str(a->id->release_tag), got_allowlist, a, &e);
+	a->rel_wait = release_get(a->c->release, &q, got_allowlist, a, &e);
 	if (!a->rel_wait)
 		attempt_refuse(a, &e);
 }

@@ -154,6 +154,7 @@ stop_now(struct control *c)
 	gate_free(c->gate);
 	gate_free(c->reads);
 	gate_free(c->quotes);
+	lookups_free(c->lookups);
 	resolve_cache_free(c->resolves);
 	tls_ctx_free(c->tls);
 }
