@@ -240,7 +240,7 @@ static bool
 read_number(
     struct span body, const char *name, int64_t min, int64_t max, int64_t *out, struct err *e)
 {
-	static const struct json_limits lim = {2, 16};
+	static const struct json_limits lim = {2, 32};
 	struct json_doc doc;
 	const struct json_node *v;
 	bool ok;
@@ -256,17 +256,83 @@ read_number(
 	return err_show(e, "%s: a number from %" PRId64 " to %" PRId64, name, min, max);
 }
 
+/* Read a text member; where there is none, it is empty. */
+static bool
+read_text(const struct json_doc *d, const char *name, char *out, size_t size, struct err *e)
+{
+	const struct json_node *v = json_get(d, json_top(d), name);
+
+	if (!v || json_cstr(v, out, size))
+		return true;
+	err_set_arg(e, ERR_MALFORMED, REASON_INVALID_FIELD, name, "text");
+	return err_show(e, "%s: a text of less than %zu bytes", name, size);
+}
+
+static bool
+read_bent_body(const struct json_doc *d, struct buf *out, struct err *e)
+{
+	const struct json_node *v = json_get(d, json_top(d), "body_b64");
+
+	if (!v || (v->type == JSON_STRING && !v->escaped && base64_decode(v->text, out)))
+		return true;
+	err_set_arg(e, ERR_MALFORMED, REASON_INVALID_FIELD, "body_b64", "base64");
+	return err_show(e, "body_b64: base64");
+}
+
+static bool
+read_texts(struct sim_fault *f, struct span body, struct err *e)
+{
+	static const struct json_limits lim = {2, 32};
+	struct json_doc d;
+	bool ok;
+
+	if (!json_parse(&d, body, lim, e))
+		return false;
+	ok = read_text(&d, "location", f->location, sizeof f->location, e)
+	     && read_text(&d, "encoding", f->encoding, sizeof f->encoding, e)
+	     && read_bent_body(&d, &f->body, e);
+	json_free(&d);
+	return ok;
+}
+
+/* All of a fault; what the body does not name is as without one. */
+static bool
+read_fault(struct sim_fault *f, struct span body, struct err *e)
+{
+	int64_t status = 0, delay_ms = 0, redirect = 0, chunked = 0, cut = 0, lower = 0;
+
+	if (!read_number(body, "status", 400, 599, &status, e)
+	    || !read_number(body, "delay_ms", 0, 60000, &delay_ms, e)
+	    || !read_number(body, "redirect", 0, 1, &redirect, e)
+	    || !read_number(body, "chunked", 0, 1, &chunked, e)
+	    || !read_number(body, "cut", 0, 1, &cut, e)
+	    || !read_number(body, "lower_case", 0, 1, &lower, e)
+	    || !read_number(body, "retry_after", 0, 86400, &f->retry_after, e)
+	    || !read_number(body, "remaining", 0, 100000, &f->remaining, e)
+	    || !read_number(body, "reset_s", 0, 86400, &f->reset_s, e)
+	    || !read_number(body, "pad", 0, SIM_BODY_MAX, &f->pad, e) || !read_texts(f, body, e))
+		return false;
+	f->status = (uint16_t)status;
+	f->delay_ms = (uint16_t)delay_ms;
+	f->redirect = redirect != 0;
+	f->chunked = chunked != 0;
+	f->cut = cut != 0;
+	f->lower_case = lower != 0;
+	return true;
+}
+
 static bool
 put_fault(struct sim_call *c, struct err *e)
 {
-	struct sim_fault *f = find_fault(c, e);
-	int64_t status = 0, delay_ms = 0, redirect = 0;
+	struct sim_fault *f = find_fault(c, e), new = {0};
 
-	if (!f || !read_number(c->rq->body, "status", 400, 599, &status, e)
-	    || !read_number(c->rq->body, "delay_ms", 0, 60000, &delay_ms, e)
-	    || !read_number(c->rq->body, "redirect", 0, 1, &redirect, e))
+	sim_fault_clear(&new);
+	if (!f || !read_fault(&new, c->rq->body, e)) {
+		buf_fini(&new.body);
 		return false;
-	*f = (struct sim_fault){(uint16_t)status, (uint16_t)delay_ms, redirect != 0};
+	}
+	buf_fini(&f->body);
+	*f = new;
 	return answer_done(c);
 }
 
@@ -277,8 +343,23 @@ delete_fault(struct sim_call *c, struct err *e)
 
 	if (!f)
 		return false;
-	*f = (struct sim_fault){0, 0, false};
+	sim_fault_clear(f);
 	return answer_done(c);
+}
+
+/* How often each service was asked since the start. */
+static bool
+get_counts(struct sim_call *c, struct err *e)
+{
+	struct jw w = jw_of(&c->a->body);
+
+	(void)e;
+	c->a->content_type = JSON_TYPE;
+	jw_object(&w, NULL);
+	jw_int(&w, "pcs", (int64_t)c->sim->requests[SIM_PCS]);
+	jw_int(&w, "github", (int64_t)c->sim->requests[SIM_GITHUB]);
+	jw_end_object(&w);
+	return true;
 }
 
 /* Ten years either way: certificates live for seven. */
@@ -323,6 +404,7 @@ const struct sim_route sim_control_routes[] = {
     {"DELETE", "sim/revoked/*", delete_revoked},
     {"PUT", "sim/fault/*", put_fault},
     {"DELETE", "sim/fault/*", delete_fault},
+    {"GET", "sim/counts", get_counts},
     {"PUT", "sim/clock", put_clock},
     {"PUT", "sim/tcb", put_tcb},
     {NULL, NULL, NULL},

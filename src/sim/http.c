@@ -11,6 +11,17 @@ struct exchange {
 	struct net_timer timer;
 };
 
+/* Once what there is of the body has left. */
+static void
+break_off(void *ctx)
+{
+	struct exchange *x = ctx;
+	struct err e = {0};
+
+	(void)err_set(&e, ERR_IO, REASON_INTERNAL, "switched fault");
+	http_req_abort(x->req, &e);
+}
+
 static void
 respond(void *ctx)
 {
@@ -22,8 +33,23 @@ respond(void *ctx)
 		fields[i].name = span_str(a->field_name[i]);
 		fields[i].value = buf_span(&a->field_value[i]);
 	}
-	http_respond_full(
-	    x->req, a->status, a->content_type, fields, a->n_fields, buf_span(&a->body));
+	if (!a->chunked && !a->cut) {
+		http_respond_full(
+		    x->req, a->status, a->content_type, fields, a->n_fields, buf_span(&a->body));
+		return;
+	}
+	http_respond_head(x->req, a->status, fields, a->n_fields,
+	    a->chunked ? HTTP_LENGTH_UNKNOWN : (int64_t)a->body.n);
+	/* In two pieces, so that chunks are many. */
+	http_respond_body(x->req, span_first(buf_span(&a->body), a->body.n / 2));
+	if (!a->cut) {
+		http_respond_body(x->req, span_from(buf_span(&a->body), a->body.n / 2));
+		http_respond_end(x->req);
+	} else if (a->chunked) {
+		net_timer_start(x->http->loop, &x->timer, 50, break_off, x);
+	} else {
+		http_respond_end(x->req);
+	}
 }
 
 /* Make what changed outlive a restart. That it could not be is told, and the answer stands. */

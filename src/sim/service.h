@@ -13,10 +13,19 @@
 enum sim_group { SIM_PCS, SIM_GITHUB, SIM_CONTROL, SIM_GROUP_COUNT };
 
 /* How a group misbehaves: a status in place of its answers (0: none), a delay before them; for
- * GitHub, assets by way of a redirect. */
+ * GitHub besides, assets by way of a redirect, and what stands in an answer or becomes of it. */
 struct sim_fault {
 	uint16_t status, delay_ms;
 	bool redirect;
+	bool chunked; /* without Content-Length */
+	bool cut; /* in the middle of the body */
+	bool lower_case; /* field names of ours */
+	int64_t retry_after; /* Retry-After; -1: none */
+	int64_t remaining, reset_s; /* X-RateLimit-*, the reset from now on; -1: none */
+	int64_t pad; /* white space behind every body */
+	char location[512]; /* where assets are said to be; "": where they are */
+	char encoding[16]; /* Content-Encoding; "": none */
+	struct buf body; /* in place of an asset's; empty: its own */
 };
 
 struct sim {
@@ -24,7 +33,7 @@ struct sim {
 	struct sim_github github;
 	struct sim_fault fault[SIM_GROUP_COUNT];
 	int64_t offset_s; /* added to the time: documents of yesterday, or of next year */
-	uint64_t requests;
+	uint64_t requests[SIM_GROUP_COUNT];
 	char base_url[200];
 };
 
@@ -32,7 +41,7 @@ struct sim_request {
 	struct span method, path, query, accept, if_none_match, body;
 };
 
-#define SIM_FIELDS_MAX 6
+#define SIM_FIELDS_MAX 10
 struct sim_answer {
 	int status;
 	const char *content_type;
@@ -41,6 +50,7 @@ struct sim_answer {
 	size_t n_fields;
 	struct buf body;
 	uint32_t delay_ms;
+	bool chunked, cut;
 	/* The request changed what should outlive a restart: keep it, or drop what was kept. */
 	bool keep, drop;
 };
@@ -81,6 +91,9 @@ extern const struct sim_route sim_control_routes[];
 
 /* Add a field to the answer and lend the buffer of its value. */
 struct buf *sim_answer_field(struct sim_answer *a, const char *name);
+
+/* End all faults of a group. */
+void sim_fault_clear(struct sim_fault *f);
 
 /* Find a parameter of the query and decode its value to out; false when it is not there. */
 MUST_CHECK bool sim_query(const struct sim_call *c, const char *name, char *out, size_t size);
