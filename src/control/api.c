@@ -316,6 +316,9 @@ dispatch(struct control *c, struct http_req *r, const struct route_match *m)
 	case ROUTE_APP_UNBAN:
 		apps_unban(c, r, m->app);
 		break;
+	case ROUTE_PIN_ACCEPT:
+		pins_accept(c, r);
+		break;
 	case ROUTE_AUDIT:
 		audit_list(c, r);
 		break;
