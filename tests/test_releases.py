@@ -5,6 +5,7 @@ import gzip
 import hashlib
 from http import server as http_server
 import json
+import re
 import threading
 import time
 
@@ -37,6 +38,8 @@ def asked(world):
 def refused(hand):
     hand.register().answer(hand.challenge())
     status, _ = hand.refused()
+    if "rate_limited" in status["reason"]:
+        assert status["retry_after_s"] >= 1, status
     return status["reason"], status.get("detail", "")
 
 
@@ -146,6 +149,18 @@ def test_a_limit_is_obeyed_to_its_end(world, control):
         assert asked(world) == before + 1
     harness.wait_for("the limit's end", lambda: time.monotonic() - begun > 6)
     HandAgent(world, control, tag="v2", agent_id="hand-2").admitted()
+
+
+def test_an_agent_comes_back_when_it_is_told(world, control):
+    """Not before GitHub takes requests again, and then by itself."""
+    world.publish(world.allowlist("vm1"))
+    fault(world, status=429, retry_after=5)
+    agent = world.agent(control)
+    agent.wait_log("rate_limited")
+    end_fault(world)
+    waits = [int(w) for w in re.findall(r"event=reconnecting in_ms=(\d+)", agent.log())]
+    assert len(waits) == 1 and waits[0] >= 4000, waits
+    control.wait_allowed()
 
 
 def test_github_that_hangs_delays_nobody_for_ever(world, control):

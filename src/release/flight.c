@@ -113,6 +113,7 @@ flight_limited(struct err *e, unsigned wait_s)
 {
 	err_set_arg(e, ERR_IO, REASON_ALLOWLIST_FETCH_FAILED, "rate_limited",
 	    "nothing is sent for %u s", wait_s);
+	e->retry_s = wait_s;
 	return err_show(e, "GitHub takes no more requests for now: come back in %u s", wait_s);
 }
 

@@ -364,11 +364,12 @@ may_ask(struct release_client *c, const struct release_ask *q, struct err *e)
 	if (!msg_repo_ok(q->repo) || !msg_tag_ok(q->tag))
 		return err_set_arg(e, ERR_MALFORMED, REASON_INVALID_FIELD,
 		    msg_repo_ok(q->repo) ? "release_tag" : "repo", "not GitHub's grammar");
-	/* What is at hand or under way costs GitHub nothing more. */
-	if (q->hurry || (en && (en->ground.have || en->flying || is_fresh(en))) || !c->may_look
-	    || c->may_look(c->may_look_ctx, q->client, q->repo))
+	/* What is at hand or under way costs GitHub nothing more, and a pin is no stranger's word. */
+	if (q->hurry || q->pin || (en && (en->ground.have || en->flying || is_fresh(en)))
+	    || !c->may_look || c->may_look(c->may_look_ctx, q->client, q->repo))
 		return true;
 	err_set(e, ERR_LIMIT, REASON_RATE_LIMITED, "releases looked up for one address or repo");
+	e->retry_s = 60;
 	return err_show(e, "too many releases were looked up: come back in a minute");
 }
 

@@ -20,6 +20,7 @@ struct got {
 	bool ok;
 	int64_t repo_id;
 	bool immutable;
+	unsigned retry_s;
 	char bytes[64], reason[ERR_TOKEN_MAX], shown[160];
 	enum err_code code;
 };
@@ -35,6 +36,7 @@ on_done(const struct release_asset *a, const struct err *why, void *ctx)
 	if (why) {
 		err_token(why, g->reason);
 		g->code = why->code;
+		g->retry_s = why->retry_s;
 		memcpy(g->shown, why->shown, sizeof g->shown);
 	} else {
 		g->repo_id = a->repo_id;
@@ -340,6 +342,7 @@ limits_are_obeyed(void **state)
 		g = get(c, "v2");
 		assert_string_equal(g.reason, "allowlist_fetch_failed:rate_limited");
 		assert_non_null(strstr(g.shown, "come back in 1 s"));
+		assert_int_equal(g.retry_s, 1);
 		assert_int_equal(fake.asked, 1);
 		fake.now_ms += 1;
 		(void)get(c, "v2");
@@ -543,7 +546,13 @@ first_looks_have_a_budget(void **state)
 	(void)get(c, "v1");
 	assert_null(ask(c, "o/r", "v2", &g, &e));
 	assert_int_equal(e.reason, REASON_RATE_LIMITED);
+	assert_int_equal(e.retry_s, 60);
 	assert_int_equal(fake.asked, 1);
+	/* What was accepted once is free: a start with many apps must not spend it. */
+	struct release_ask known = {
+	    .repo = span_str("o/r"), .tag = span_str("v3"), .client = "192.0.2.1", .pin = pin};
+
+	assert_non_null(release_get(c, &known, on_done, &g, &e));
 	release_client_free(c);
 }
 
