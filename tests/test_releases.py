@@ -157,6 +157,7 @@ def test_an_agent_comes_back_when_it_is_told(world, control):
     fault(world, status=429, retry_after=5)
     agent = world.agent(control)
     agent.wait_log("rate_limited")
+    agent.wait_log("event=reconnecting")
     end_fault(world)
     waits = [int(w) for w in re.findall(r"event=reconnecting in_ms=(\d+)", agent.log())]
     assert len(waits) == 1 and waits[0] >= 4000, waits

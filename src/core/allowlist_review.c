@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/hex.h"
+#include "base/ascii.h"
 #include "base/jcs.h"
 #include "base/limits.h"
 #include "core/allowlist.h"
@@ -20,6 +20,9 @@ struct list {
 	struct entry *entries;
 	size_t n;
 };
+
+/* Each is compared with each. */
+#define ALTERNATIVES_MAX 1000
 
 struct reviewer {
 	review_fn *fn;
@@ -63,6 +66,9 @@ list_read(struct list *l, struct span asset, const char *release_tag, struct err
 		return false;
 	l->n = allowlist_count(al);
 	allowlist_free(al);
+	if (l->n > ALTERNATIVES_MAX)
+		return err_set(
+		    e, ERR_LIMIT, REASON_LIMIT, "more than %d alternatives", ALTERNATIVES_MAX);
 	l->entries = calloc(l->n, sizeof *l->entries);
 	if (!l->entries)
 		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "allowlist");
@@ -117,6 +123,15 @@ get(const struct entry *en, const char *key)
 	return v || !en->shared ? v : json_get(en->doc, en->shared, key);
 }
 
+static bool
+is_hex(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (ascii_hex(s.p[i]) < 0)
+			return false;
+	return s.n > 0 && s.n % 2 == 0;
+}
+
 /* As the control plane compares: hex in either case, else canonical JSON. */
 static bool
 same_value(const struct entry *a, const struct json_node *x, const struct entry *b,
@@ -126,14 +141,11 @@ same_value(const struct entry *a, const struct json_node *x, const struct entry 
 	struct err ignored = {0};
 	bool same;
 
-	if (x->type == JSON_STRING && y->type == JSON_STRING && span_ieq(x->text, y->text)) {
-		uint8_t bytes[64];
-
-		if (span_eq(x->text, y->text)
-		    || (x->text.n <= 128 && x->text.n % 2 == 0
-			&& hex_decode(x->text, bytes, x->text.n / 2)))
-			return true;
-	}
+	if (x->type == y->type && span_eq(x->text, y->text))
+		return true;
+	if (x->type == JSON_STRING && y->type == JSON_STRING && span_ieq(x->text, y->text)
+	    && is_hex(x->text))
+		return true;
 	buf_init(&s, LIMIT_CLAIMS);
 	buf_init(&t, LIMIT_CLAIMS);
 	same = jcs_canonical(a->doc, x, &s, &ignored) && jcs_canonical(b->doc, y, &t, &ignored)
@@ -143,12 +155,14 @@ same_value(const struct entry *a, const struct json_node *x, const struct entry 
 	return same;
 }
 
+/* A key may stand in both parts of an alternative, and then both must fit. */
 static bool
 has_same(const struct entry *in, const char *key, const struct entry *of, const struct json_node *v)
 {
-	const struct json_node *there = get(in, key);
+	const struct json_node *own = json_get(in->doc, in->own, key);
+	const struct json_node *shared = in->shared ? json_get(in->doc, in->shared, key) : NULL;
 
-	return there && same_value(in, there, of, v);
+	return (own && same_value(in, own, of, v)) || (shared && same_value(in, shared, of, v));
 }
 
 /* Whether whoever fits `inner` fits `outer` as well: it asks for no more. */
@@ -270,7 +284,10 @@ check_key(const struct reviewer *r, const struct entry *en, size_t i, const stru
 {
 	char key[64];
 	enum quote_reg reg = quote_reg_find(span_str(key_of(v, key)));
+	const struct json_node *shared = en->shared ? json_get(en->doc, en->shared, key) : NULL;
 
+	if (shared && shared != v && !same_value(en, v, en, shared))
+		say(r, REVIEW_WEAK, i, key, "differs from quote_measurements: it fits no quote");
 	if (reg < REG_MRENCLAVE && v->text.n != 2 * register_size(reg))
 		say(r, REVIEW_WEAK, i, key,
 		    "%zu hex digits, and the register has %zu: it fits no quote", v->text.n,
@@ -443,7 +460,7 @@ explain(const struct reviewer *r, enum review_kind kind, size_t i, const struct 
 		if (!mine)
 			say(r, kind, i, key, "%s %.*s; %s any value", new ? "was" : "is now",
 			    shown(v), (const char *)v->text.p, new ? "now" : "was");
-		else if (!same_value(en, mine, &other->entries[near], v))
+		else if (!has_same(en, key, &other->entries[near], v))
 			say(r, kind, i, key, "%.*s, where the %s list has %.*s", shown(mine),
 			    (const char *)mine->text.p, new ? "old" : "new", shown(v),
 			    (const char *)v->text.p);
@@ -495,11 +512,14 @@ diff_member(const struct reviewer *r, const struct list *old, const struct list 
 {
 	const struct json_node *was = json_get(&old->doc, json_top(&old->doc), name);
 	const struct json_node *is = json_get(&new->doc, json_top(&new->doc), name);
+	const struct entry a = {.doc = &old->doc}, b = {.doc = &new->doc};
 
-	if (is && (!was || !span_ieq(was->text, is->text)))
+	if (was && is && same_value(&a, was, &b, is))
+		return;
+	if (is)
 		say(r, REVIEW_REFUSES, REVIEW_NO_ENTRY, name, "all but %.*s: %s", shown(is),
 		    (const char *)is->text.p, meaning);
-	if (was && (!is || !span_ieq(was->text, is->text)))
+	if (was)
 		say(r, REVIEW_ADMITS, REVIEW_NO_ENTRY, name, "others than %.*s: %s", shown(was),
 		    (const char *)was->text.p, meaning);
 }

@@ -27,7 +27,7 @@ struct review_line {
 typedef void review_fn(void *ctx, const struct review_line *line);
 
 /* Hand every weakness of a list to fn. False, and e as of allowlist_parse, where the control plane would
- * refuse the list itself. `release_tag` NULL: as the list says. */
+ * refuse the list itself; LIMIT above a thousand alternatives. `release_tag` NULL: as the list says. */
 MUST_CHECK bool allowlist_check(
     struct span asset, const char *release_tag, review_fn *fn, void *ctx, struct err *e);
 

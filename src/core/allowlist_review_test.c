@@ -74,6 +74,9 @@ weaknesses_are_named(void **state)
 	    {"{\"release_tag\":\"v1\",\"measurements\":{\"sealed\":true},\"quote_measurements\":"
 	     "{\"mrtd\":\"" A96 "\",\"rtmr1\":\"" A96 "\",\"rtmr2\":\"" A96 "\"}}",
 		""},
+	    {"{\"release_tag\":\"v1\",\"measurements\":{" PINS "},\"quote_measurements\":"
+	     "{\"mrtd\":\"" B96 "\"}}",
+		"weak:0:mrtd "},
 	    /* What the control plane itself would refuse. */
 	    {LIST("{}"), "allowlist_missing_measurements"},
 	    {LIST("[{" PINS "},{}]"), "allowlist_missing_measurements"},
@@ -123,6 +126,11 @@ differences_say_what_they_do(void **state)
 		"{" PINS "}}",
 		"refuses:tcb refuses:tcb refuses:tcb refuses:tcb refuses:tcb refuses:tcb "
 		"refuses:tcb "},
+	    {LIST("{" PINS ",\"a\":\"x\"}"), LIST("{" PINS ",\"a\":\"X\"}"),
+		"admits:0:a refuses:0:a "},
+	    {LIST("{" PINS ",\"a\":1.5}"), LIST("{" PINS ",\"a\":1.5}"), ""},
+	    {LIST("{" PINS "}"), "{\"release_tag\":\"V1\",\"measurements\":{" PINS "}}",
+		"refuses:release_tag admits:release_tag "},
 	    {LIST("{}"), LIST("{" PINS "}"), "old list"},
 	    {LIST("{" PINS "}"), LIST("{}"), "new list"},
 	};

@@ -50,8 +50,8 @@ const char usage_allowlist[] =
     "Exit status: 0 made, without weakness, the same, accepted; 1 wrong call, or a\n"
     "file cannot be read; 2 malformed: an ee-control would refuse the list, or what\n"
     "it is to be made of cannot be read; 3 there are weaknesses, or differences;\n"
-    "4 ee-control could not be asked, or refused; 6 the VM proves too little to make a\n"
-    "list of it.\n";
+    "4 ee-control could not be asked, or refused; 6 the VM proves too little to make\n"
+    "a list of it.\n";
 
 bool
 allowlist_complain(const char *what, const char *value)
