@@ -187,7 +187,7 @@ reconnect(struct link *l)
 
 	env_random(l->o.env, &random, sizeof random);
 	ms = reconnect_next(&l->reconnect, net_loop_now_ms(l->o.loop), random,
-	    l->replaced ? RECONNECT_REPLACED_MS : 0);
+	    l->replaced ? RECONNECT_REPLACED_MS : l->wait_ms);
 	log_begin(&line, "reconnecting");
 	log_int(&line, "in_ms", (int64_t)ms);
 	log_str(&line, "control", l->o.control->origin);
@@ -195,6 +195,7 @@ reconnect(struct link *l)
 		log_str(&line, "why", "a newer tunnel of this agent took over");
 	log_end(&l->o.env->log, LOG_INFO, &line);
 	l->replaced = false;
+	l->wait_ms = 0;
 	net_timer_start(l->o.loop, &l->dial, ms, dial, l);
 }
 

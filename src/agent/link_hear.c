@@ -136,6 +136,9 @@ on_refused(struct link *l, const struct msg_status *m)
 	    m->cause[0] ? m->cause : NULL, "detail", m->detail[0] ? m->detail : NULL, "control",
 	    l->o.control->origin, "hint", fine != REASON_COUNT ? reason_todo(fine) : NULL, NULL);
 	l->replaced = l->replaced || r == REASON_REPLACED;
+	l->wait_ms = 1000
+		     * (uint64_t)(m->retry_after_s < RECONNECT_TOLD_MAX_S ? m->retry_after_s
+									  : RECONNECT_TOLD_MAX_S);
 	if (fatal)
 		net_timer_start(l->o.loop, &l->admit, FAREWELL_MS, on_no_farewell, l);
 }

@@ -17,6 +17,7 @@ struct link {
 	struct ws_conn *ws; /* NULL between connections */
 	struct net_timer dial, admit; /* when to dial; until when to be admitted, or left */
 	bool attested, replaced;
+	uint64_t wait_ms; /* the control plane said: not before that long */
 	bool binds_channel; /* the control plane sees the same TLS connection */
 	bool draining; /* its control plane stops and has a successor */
 	bool retired; /* another link dials in its place */

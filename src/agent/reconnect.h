@@ -12,6 +12,9 @@
 #define RECONNECT_CAP_MS   60000u
 /* A tunnel that stood attested this long was a success: the next failure is a first one again. */
 #define RECONNECT_STABLE_MS 60000u
+/* A control plane may say when to come back; no longer than this is obeyed. */
+#define RECONNECT_TOLD_MAX_S 3600
+
 /* A replaced agent waits this long, so that two agents of one id do not take turns for ever. */
 #define RECONNECT_REPLACED_MS 60000u
 

@@ -11,6 +11,7 @@ record(struct err *e, enum err_code c, enum reason r, const char *arg)
 	e->reason = r;
 	snprintf(e->arg, sizeof e->arg, "%s", arg);
 	e->detail[0] = '\0';
+	e->retry_s = 0;
 }
 
 bool

@@ -28,6 +28,7 @@ enum err_code {
 struct err {
 	enum err_code code;
 	enum reason reason;
+	unsigned retry_s; /* another try is of no use before; 0: not known */
 	char arg[64]; /* completes the token (`measurement_mismatch:mrtd`), or empty */
 	char shown[160]; /* for the peer: what helps a person there */
 	char detail[160]; /* for our log only, never sent */

@@ -202,3 +202,25 @@ ip_list_has(struct span list, const uint8_t ip[static 16])
 	}
 	return false;
 }
+
+bool
+ip_is_public(const uint8_t ip[static 16])
+{
+	static const char special[] =
+	    "0.0.0.0/8,10.0.0.0/8,100.64.0.0/10,127.0.0.0/8,169.254.0.0/16,172.16.0.0/12,"
+	    "192.0.0.0/24,192.0.2.0/24,192.88.99.0/24,192.168.0.0/16,198.18.0.0/15,"
+	    "198.51.100.0/24,203.0.113.0/24,224.0.0.0/3,"
+	    "2001::/23,2001:db8::/32,2002::/16,3fff::/20";
+	static const uint8_t translated[12] = {0, 0x64, 0xff, 0x9b};
+	uint8_t inner[16];
+
+	if (memcmp(ip, translated, sizeof translated) == 0) {
+		memcpy(inner, v4_prefix, 12);
+		memcpy(inner + 12, ip + 12, 4);
+		ip = inner;
+	}
+	if (ip_list_has(span_str(special), ip))
+		return false;
+	/* Of IPv6, 2000::/3 alone is given out. */
+	return memcmp(ip, v4_prefix, 12) == 0 || ip[0] >> 5 == 1;
+}

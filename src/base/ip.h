@@ -12,6 +12,11 @@ MUST_CHECK bool ip_parse(struct span text, uint8_t ip[static 16]);
 /* 127.0.0.0/8, ::1. */
 bool ip_is_loopback(const uint8_t ip[static 16]);
 
+/* Say whether an address is one of the Internet at large: neither of this machine or its networks
+ * nor kept for another purpose (IANA's registries of special-purpose addresses); one that a
+ * translator reaches an IPv4 address by (RFC 6052) is judged as that. */
+bool ip_is_public(const uint8_t ip[static 16]);
+
 /* Say whether every comma-separated item is an address or a prefix without bits behind it. */
 bool ip_list_ok(struct span list);
 

@@ -95,6 +95,30 @@ loopback_is_known(void **state)
 	assert_true(ip_parse(span_str("128.0.0.1"), ip) && !ip_is_loopback(ip));
 }
 
+static void
+public_is_what_nobody_keeps(void **state)
+{
+	static const char *const no[] = {"0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1",
+	    "100.127.255.255", "127.0.0.1", "169.254.169.254", "172.16.0.1", "172.31.255.255",
+	    "192.0.0.8", "192.0.2.1", "192.168.1.1", "198.18.0.1", "198.19.255.255", "203.0.113.9",
+	    "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1", "::127.0.0.1",
+	    "::ffff:10.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b:1::8.8.8.8", "100::1", "2001::1",
+	    "2001:db8::1", "2002:7f00:1::", "3fff::1", "fc00::1", "fd12:3456::1", "fe80::1",
+	    "fec0::1", "ff02::1"};
+	static const char *const yes[] = {"1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255",
+	    "100.128.0.0", "126.255.255.255", "128.0.0.1", "140.82.121.6", "172.15.255.255",
+	    "172.32.0.0", "192.167.255.255", "192.169.0.0", "223.255.255.255", "::ffff:8.8.8.8",
+	    "64:ff9b::8.8.8.8", "2606:50c0:8000::153", "2a00:1450::1"};
+	uint8_t ip[16];
+
+	for (size_t i = 0; i < sizeof no / sizeof no[0]; i++)
+		if (!ip_parse(span_str(no[i]), ip) || ip_is_public(ip))
+			fail_msg("public: %s", no[i]);
+	for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++)
+		if (!ip_parse(span_str(yes[i]), ip) || !ip_is_public(ip))
+			fail_msg("not public: %s", yes[i]);
+}
+
 int
 main(void)
 {
@@ -103,6 +127,7 @@ main(void)
 	    cmocka_unit_test(refuses_odd_spellings),
 	    cmocka_unit_test(lists_hold_what_they_say),
 	    cmocka_unit_test(loopback_is_known),
+	    cmocka_unit_test(public_is_what_nobody_keeps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,6 +62,9 @@
 #define LIMIT_DOCUMENT_NODES 400000u
 /* Allowlist asset: a few registers; a thousand alternatives still fit. */
 #define LIMIT_ALLOWLIST (1024u * 1024)
+/* The lists behind pins, together, as the registry keeps them: sixty-four of the largest size, ten
+ * thousand of common ones. */
+#define LIMIT_PINNED_LISTS (64u * 1024 * 1024)
 /* An evidence document: sixty-four replicas of a few quotes' size, collateral and allowlist once. */
 #define LIMIT_EVIDENCE (32u * 1024 * 1024)
 /* Networks file: sixteen networks of a few members each. */

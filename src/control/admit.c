@@ -78,7 +78,7 @@ attempt_evidence(struct attempt *a, struct evidence_row *row, struct err *e)
 	    .record = buf_span(&a->record),
 	    .quote = buf_span(&a->quote),
 	    .collateral = buf_span(&a->col->bundle),
-	    .allowlist = buf_span(&a->list)};
+	    .allowlist = a->secret ? span_of(NULL, 0) : buf_span(&a->list)};
 	control_copy(row->app_name, sizeof row->app_name, a->id->app_name);
 	control_copy(row->agent_id, sizeof row->agent_id, a->id->agent_id);
 	memcpy(row->collateral_sha256, a->col->sha256, ATTEST_DIGEST);
@@ -179,7 +179,12 @@ refuse_unwritten(struct attempt *a, const struct err *e)
 static void
 commit(struct attempt *a)
 {
-	struct store_change ch[5];
+	struct pin_new pin = {.repo = a->id->repo,
+	    .release_tag = a->id->release_tag,
+	    .sha256 = a->allowlist_sha256,
+	    .repo_id = a->repo_id,
+	    .secret = a->secret};
+	struct store_change ch[6];
 	size_t n = 0;
 	struct err e = {0};
 
@@ -195,13 +200,15 @@ commit(struct attempt *a)
 	ch[n++].u.app = a->claim.row;
 	/* With every commit: the one that pinned first may have failed to reach the disk. */
 	ch[n].op = STORE_PUT_PIN;
-	if (!registry_pin_put(a->c->registry, a->id->repo, a->id->release_tag, a->allowlist_sha256,
-		env_now_s(a->c->env), &ch[n].u.pin, &e)) {
+	if (!registry_pin_put(a->c->registry, &pin, env_now_s(a->c->env), &ch[n].u.pin, &e)) {
 		undo(a);
 		attempt_refuse(a, &e);
 		return;
 	}
 	n++;
+	ch[n].op = STORE_PUT_LIST;
+	memcpy(ch[n].u.list.sha256, a->allowlist_sha256, ATTEST_DIGEST);
+	ch[n++].u.list.bytes = buf_span(&a->list);
 	a->tells_pin = registry_pin_tell(a->c->registry, a->id->repo, a->id->release_tag);
 	if (a->tells_pin) {
 		ch[n].op = STORE_ADD_AUDIT;

@@ -299,6 +299,9 @@ dispatch(struct control *c, struct http_req *r, const struct route_match *m)
 	case ROUTE_BANS:
 		bans_list(c, r);
 		break;
+	case ROUTE_PIN_ACCEPT:
+		pins_accept(c, r);
+		break;
 	case ROUTE_AUDIT:
 		audit_list(c, r);
 		break;

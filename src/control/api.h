@@ -48,6 +48,9 @@ MUST_CHECK bool apps_read_page(
 void apps_ban(struct control *c, struct http_req *r, struct span app);
 void apps_unban(struct control *c, struct http_req *r, struct span app);
 
+/* pins.c */
+void pins_accept(struct control *c, struct http_req *r);
+
 /* proxy_json.c */
 void proxy_json(struct control *c, struct http_req *r, struct span app);
 

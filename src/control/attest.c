@@ -360,8 +360,8 @@ take_allowlist(struct attempt *a, const struct release_asset *r, struct err *e)
 	a->repo_id = r->repo_id;
 	a->secret = r->is_private;
 	memcpy(a->allowlist_sha256, r->sha256, sizeof a->allowlist_sha256);
-	if (!r->is_private)
-		buf_add(&a->list, r->bytes);
+	buf_clear(&a->list);
+	buf_add(&a->list, r->bytes);
 	if (!buf_ok(&a->list))
 		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "allowlist");
 	return registry_pin_check(
@@ -390,13 +390,71 @@ got_allowlist(const struct release_asset *r, const struct err *why, void *ctx)
 }
 
 static void
+ask_release(struct attempt *a)
+{
+	const struct pin_row *pin = registry_pin_find(
+	    a->c->registry, a->id->repo, a->id->release_tag);
+	struct release_ask q = {.repo = span_str(a->id->repo),
+	    .tag = span_str(a->id->release_tag),
+	    .client = a->t->peer,
+	    .pin = pin ? pin->sha256 : NULL,
+	    .hurry = a->done || a->t->session.state == SESSION_REVERIFYING};
+	struct err e = {0};
+
+	a->rel_wait = release_get(a->c->release, &q, got_allowlist, a, &e);
+	if (!a->rel_wait)
+		attempt_refuse(a, &e);
+}
+
+/* The disk's bytes count where they are those that were pinned, and no admin has accepted others
+ * meanwhile. */
+static void
+remember(struct attempt *a, struct span bytes)
+{
+	const struct pin_row *pin = registry_pin_find(
+	    a->c->registry, a->id->repo, a->id->release_tag);
+	struct release_asset kept = {.bytes = bytes};
+	struct err ignored = {0};
+
+	if (!bytes.p || !pin || !attest_sha256(bytes, kept.sha256, &ignored)
+	    || memcmp(kept.sha256, pin->sha256, sizeof kept.sha256) != 0)
+		return;
+	kept.repo_id = pin->repo_id;
+	kept.is_private = pin->secret;
+	release_remember(a->c->release, span_str(a->id->repo), span_str(a->id->release_tag), &kept);
+}
+
+static void
+got_kept(void *ctx, struct span bytes, const struct err *why)
+{
+	struct attempt *a = ctx;
+
+	if (!attempt_come_back(a))
+		return;
+	if (why && control_may_log(a->c))
+		log_failure(&a->c->env->log, LOG_WARN, "pinned_list_unreadable", why, "repo",
+		    a->id->repo, "tag", a->id->release_tag, NULL);
+	remember(a, bytes);
+	ask_release(a);
+}
+
+/* What was pinned is on disk, so that a start needs no GitHub. */
+static void
 fetch_allowlist(void *ctx)
 {
 	struct attempt *a = ctx;
-	struct err e = {0};
+	const struct pin_row *pin = registry_pin_find(
+	    a->c->registry, a->id->repo, a->id->release_tag);
+	struct err ignored = {0};
 
-	a->rel_wait = release_get(a->c->release, span_str(a->id->repo),
-	    span_str(a->id->release_tag), got_allowlist, a, &e);
-	if (!a->rel_wait)
-		attempt_refuse(a, &e);
+	if (!a->looked && pin && pin->repo_id && a->c->store
+	    && release_is_unknown(
+		a->c->release, span_str(a->id->repo), span_str(a->id->release_tag))) {
+		a->looked = true;
+		a->busy = true;
+		if (store_read_list(a->c->store, pin->sha256, got_kept, a, &ignored))
+			return;
+		a->busy = false;
+	}
+	ask_release(a);
 }

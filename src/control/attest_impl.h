@@ -46,7 +46,8 @@ struct attempt {
 	int64_t repo_id;
 	bool secret;
 	uint8_t allowlist_sha256[ATTEST_DIGEST];
-	struct buf list; /* the allowlist's bytes; none of a private repository's */
+	struct buf list; /* the allowlist's bytes */
+	bool looked; /* on the disk, for those that were pinned */
 	struct eedcap_verdict *verdict;
 
 	/* What it earns. */

@@ -8,6 +8,7 @@
 #include "collateral/collateral.h"
 #include "control/admin.h"
 #include "control/gate.h"
+#include "control/lookups.h"
 #include "core/registry.h"
 #include "core/session.h"
 #include "core/store.h"
@@ -58,6 +59,7 @@ struct control {
 	struct admin_rule admin;
 	struct gate *gate;
 	struct gate *reads, *quotes; /* of evidence: as it stands, and fresh */
+	struct lookups *lookups; /* of releases that nobody here has seen yet */
 	struct resolve_cache *resolves;
 
 	struct eedcap_context *dcap; /* the trusted root, and what is known of platforms */

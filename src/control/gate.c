@@ -1,5 +1,6 @@
 #include "control/gate.h"
 
+#include "base/ascii.h"
 #include "base/ip.h"
 
 #include <openssl/sha.h>
@@ -43,18 +44,38 @@ gate_free(struct gate *a)
 }
 
 static uint64_t
+tag_of(const uint8_t *in, size_t n)
+{
+	uint8_t out[SHA256_DIGEST_LENGTH];
+	uint64_t tag;
+
+	SHA256(in, n, out);
+	memcpy(&tag, out, sizeof tag);
+	return tag ? tag : 1;
+}
+
+static uint64_t
 address_tag(const struct gate *a, const char *address)
 {
 	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-	uint8_t in[16 + 16] = {0}, out[SHA256_DIGEST_LENGTH];
-	uint64_t tag;
+	uint8_t in[16 + 16] = {0};
 
 	memcpy(in, a->key, 16);
 	if (ip_parse(span_str(address), in + 16) && memcmp(in + 16, mapped, sizeof mapped) != 0)
 		memset(in + 24, 0, 8);
-	SHA256(in, sizeof in, out);
-	memcpy(&tag, out, sizeof tag);
-	return tag ? tag : 1;
+	return tag_of(in, sizeof in);
+}
+
+static uint64_t
+name_tag(const struct gate *a, struct span name)
+{
+	uint8_t in[16 + GATE_NAME_MAX];
+	size_t n = name.n < GATE_NAME_MAX ? name.n : GATE_NAME_MAX;
+
+	memcpy(in, a->key, 16);
+	for (size_t i = 0; i < n; i++)
+		in[16 + i] = ascii_lower(name.p[i]);
+	return tag_of(in, 16 + n);
 }
 
 static void
@@ -95,16 +116,25 @@ bucket_of(struct gate *a, uint64_t tag, uint64_t now_ms)
 	return victim;
 }
 
-bool
-gate_take(struct gate *a, const char *address, uint64_t now_ms)
+static bool
+take(struct gate *a, uint64_t tag, uint64_t now_ms)
 {
-	struct bucket *b;
+	struct bucket *b = bucket_of(a, tag, now_ms);
 
-	if (a->rate == 0)
-		return true;
-	b = bucket_of(a, address_tag(a, address), now_ms);
 	if (b->milli < 1000)
 		return false;
 	b->milli -= 1000;
 	return true;
+}
+
+bool
+gate_take(struct gate *a, const char *address, uint64_t now_ms)
+{
+	return a->rate == 0 || take(a, address_tag(a, address), now_ms);
+}
+
+bool
+gate_take_name(struct gate *a, struct span name, uint64_t now_ms)
+{
+	return a->rate == 0 || take(a, name_tag(a, name), now_ms);
 }

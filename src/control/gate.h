@@ -5,6 +5,7 @@
 #define CONTROL_GATE_H
 
 #include "base/attr.h"
+#include "base/span.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -19,5 +20,10 @@ void gate_free(struct gate *a);
 
 /* Take one token of that address (IPv6 counts by its /64). False when there is none. */
 bool gate_take(struct gate *a, const char *address, uint64_t now_ms);
+
+/* The same of a name, whatever its letters' case; so many bytes of it count. Not for the table of
+ * addresses. */
+#define GATE_NAME_MAX 256
+bool gate_take_name(struct gate *a, struct span name, uint64_t now_ms);
 
 #endif

@@ -39,6 +39,9 @@ static const struct route table[] = {
 	"Lift the ban of a name", NULL, NULL},
     {ROUTE_BANS, "GET", "/v1/bans", ROUTE_ADMIN, 200, JSON, "listBans",
 	"List the banned names, page by page", "limit after", NULL},
+    {ROUTE_PIN_ACCEPT, "POST", "/v1/pins", ROUTE_ADMIN, 200, JSON, "acceptPin",
+	"Accept other bytes, by their SHA-256, as the allowlist of a release that is pinned", NULL,
+	"PinAcceptance"},
     {ROUTE_AUDIT, "GET", "/v1/audit", ROUTE_ADMIN, 200, JSON, "listAudit",
 	"List rows of the audit trail in their order, page by page", "app after limit", NULL},
     {ROUTE_EVENTS, "GET", "/v1/events", ROUTE_ADMIN, 200, "text/event-stream", "streamAudit",
@@ -300,6 +303,9 @@ write_components(struct jw *w)
 	static const char *const proxy_more[] = {"headers", "object", "body_b64", "string", NULL};
 	static const char *const evidence[] = {"nonce", "string", NULL};
 	static const char *const evidence_more[] = {"agent_id", "string", NULL};
+	static const char *const pin[] = {
+	    "repo", "string", "release_tag", "string", "sha256", "string", NULL};
+	static const char *const none[] = {NULL};
 	static const char *const problem[] = {
 	    "title", "string", "status", "integer", "reason", "string", NULL};
 	static const char *const problem_more[] = {
@@ -314,6 +320,7 @@ write_components(struct jw *w)
 	jw_object(w, "schemas");
 	write_schema(w, "ProxyRequest", proxy, proxy_more);
 	write_schema(w, "EvidenceRequest", evidence, evidence_more);
+	write_schema(w, "PinAcceptance", pin, none);
 	write_schema(w, "Problem", problem, problem_more);
 	write_schema(w, "Resolve", resolve, resolve_more);
 	jw_end_object(w);

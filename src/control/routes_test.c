@@ -29,6 +29,7 @@ finds_what_the_table_says(void **state)
 	    {"POST", "/v1/apps/x/attest", ROUTE_APP_ATTEST, "x", ""},
 	    {"POST", "/v1/apps/x/ban", ROUTE_APP_BAN, "x", ""},
 	    {"DELETE", "/v1/apps/x/ban", ROUTE_APP_UNBAN, "x", ""},
+	    {"POST", "/v1/pins", ROUTE_PIN_ACCEPT, "", ""},
 	    {"GET", "/v1/audit", ROUTE_AUDIT, "", ""},
 	    {"GET", "/v1/events", ROUTE_EVENTS, "", ""},
 	    {"POST", "/v1/backup", ROUTE_BACKUP, "", ""},

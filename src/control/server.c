@@ -178,6 +178,14 @@ open_service(struct control *c, struct err *e)
 }
 
 static bool
+may_look(void *ctx, const char *client, struct span repo)
+{
+	struct control *c = ctx;
+
+	return lookups_take(c->lookups, client, repo, env_now_ms(c->env));
+}
+
+static bool
 open_clients(struct control *c, struct err *e)
 {
 	struct collateral_opts col = {.url = c->set->pccs_url,
@@ -192,7 +200,10 @@ open_clients(struct control *c, struct err *e)
 	struct release_opts rel = {.api_url = c->set->github_api_url,
 	    .token = c->set->github_token,
 	    .owners = c->set->github_owners,
-	    .asset = c->set->allowlist_asset};
+	    .asset = c->set->allowlist_asset,
+	    .asset_origins = c->set->github_asset_origins,
+	    .may_look = may_look,
+	    .may_look_ctx = c};
 
 	c->fetcher = fetcher_new(c->loop, NULL, e);
 	if (!c->fetcher || !open_service(c, e))
@@ -319,13 +330,14 @@ open_gate(struct control *c, struct err *e)
 	c->gate = gate_new(rate, rate * 10, key);
 	c->reads = gate_new(10 * fresh, 50 * fresh, key);
 	c->quotes = gate_new(fresh, 5 * fresh, key);
+	c->lookups = lookups_new((uint32_t)c->set->lookup_rate, key);
 	admin_rule_init(&c->admin, c->set->admin_token, c->set->public_url);
 	c->session_set = (struct session_settings){
 	    .interval_s = (uint32_t)c->set->attest_interval_sec,
 	    .deadline_s = (uint32_t)c->set->attest_deadline_sec,
 	    .verify_s = (uint32_t)c->set->verify_timeout_sec};
 	c->refusal_rows = control_refusal_gate(key);
-	return (c->gate && c->reads && c->quotes && c->refusal_rows)
+	return (c->gate && c->reads && c->quotes && c->refusal_rows && c->lookups)
 	       || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "gate");
 }
 

@@ -211,7 +211,7 @@ check_head(const struct allowlist *al, const char *release_tag, struct err *e)
 	    && (!json_cstr(version, v, sizeof v)
 		|| (strcmp(v, "1") != 0 && strncmp(v, "1.", 2) != 0)))
 		return invalid(e, "not 1.x", "version");
-	if (tag && !json_is(tag, release_tag)) {
+	if (tag && release_tag && !json_is(tag, release_tag)) {
 		err_set(e, ERR_POLICY, REASON_ALLOWLIST_RELEASE_MISMATCH,
 		    "registered %s, list says %.*s", release_tag,
 		    (int)(tag->text.n < 80 ? tag->text.n : 80), (const char *)tag->text.p);

@@ -19,7 +19,7 @@ struct allowlist_match {
 };
 
 /* Parse an asset. REASON_ALLOWLIST_MISSING, _INVALID (with what and where in `shown`), or
- * _RELEASE_MISMATCH where it names another release than `release_tag`. */
+ * _RELEASE_MISMATCH where it names another release than `release_tag` (NULL: for tools, any). */
 MUST_CHECK bool allowlist_parse(
     struct allowlist **out, struct span asset, const char *release_tag, struct err *e);
 void allowlist_free(struct allowlist *al);

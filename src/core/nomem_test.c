@@ -123,6 +123,7 @@ register_two(struct err *e)
 	    .id = &ID, .renew = true, .tcb_status = "UpToDate", .advisories = ""};
 	struct app_row row = {.name = "other"};
 	struct pin_row pin;
+	struct pin_new new = {.repo = "org/repo", .release_tag = "v1", .sha256 = a.platform};
 	struct registry_claim c;
 	struct registry *r;
 	struct replica *p = NULL;
@@ -135,7 +136,7 @@ register_two(struct err *e)
 	if (!registry_new(&r, &set, &nets, e))
 		return false;
 	ok = registry_load_app(r, &row, e) && registry_claim(r, &a, now, &c, e)
-	     && registry_pin_put(r, "org/repo", "v1", a.platform, 1, &pin, e)
+	     && registry_pin_put(r, &new, 1, &pin, e)
 	     && registry_attach(r, &a, now, &p, &replaced, e);
 	if (ok) {
 		a.replica = p; /* again: a failure leaves what stands */

@@ -80,24 +80,63 @@ put(struct registry *r, const struct pin_row *row, struct err *e)
 }
 
 bool
-registry_pin_put(struct registry *r, const char *repo, const char *release_tag,
-    const uint8_t sha256[static 32], int64_t now_s, struct pin_row *row, struct err *e)
+registry_pin_put(struct registry *r, const struct pin_new *pin, int64_t now_s, struct pin_row *row,
+    struct err *e)
 {
+	const struct pin_row *old;
 	size_t at;
 	bool known;
 
 	memset(row, 0, sizeof *row);
 	/* Another attempt may have pinned since this one was checked. */
-	if (!registry_pin_check(r, repo, release_tag, sha256, &known, e))
+	if (!registry_pin_check(r, pin->repo, pin->release_tag, pin->sha256, &known, e))
 		return false;
-	lower(row->repo, repo);
-	if (!span_cstr(span_str(release_tag), row->release_tag, sizeof row->release_tag))
+	lower(row->repo, pin->repo);
+	if (!span_cstr(span_str(pin->release_tag), row->release_tag, sizeof row->release_tag))
 		return err_set(e, ERR_LIMIT, REASON_INVALID_FIELD, "release_tag too long");
-	memcpy(row->sha256, sha256, 32);
-	const struct pin_row *pin = find(r, row->repo, row->release_tag, &at);
-	row->pinned_at = pin ? pin->pinned_at : now_s;
-	row->told = pin ? pin->told : PIN_NOT_TOLD;
+	memcpy(row->sha256, pin->sha256, 32);
+	old = find(r, row->repo, row->release_tag, &at);
+	row->pinned_at = old ? old->pinned_at : now_s;
+	row->told = old ? old->told : PIN_NOT_TOLD;
+	row->repo_id = pin->repo_id;
+	row->secret = pin->secret;
+	row->used_at = now_s;
 	return put(r, row, e);
+}
+
+const struct pin_row *
+registry_pin_find(const struct registry *r, const char *repo, const char *release_tag)
+{
+	size_t at;
+
+	return find(r, repo, release_tag, &at);
+}
+
+bool
+registry_pin_moved(const struct registry *r, const char *repo, const char *release_tag,
+    const uint8_t sha256[static 32], int64_t now_s, struct pin_row *row, struct err *e)
+{
+	const struct pin_row *pin = registry_pin_find(r, repo, release_tag);
+
+	if (!pin)
+		return err_set(e, ERR_NOTFOUND, REASON_NOT_FOUND, "%.100s %.40s is not pinned",
+		    repo, release_tag);
+	*row = *pin;
+	memcpy(row->sha256, sha256, 32);
+	row->pinned_at = now_s;
+	return true;
+}
+
+void
+registry_pin_move(struct registry *r, const struct pin_row *row)
+{
+	size_t at;
+	struct pin_row *pin = find(r, row->repo, row->release_tag, &at);
+
+	if (!pin)
+		return;
+	memcpy(pin->sha256, row->sha256, sizeof pin->sha256);
+	pin->pinned_at = row->pinned_at;
 }
 
 bool

@@ -24,6 +24,16 @@ end(void **state)
 	return 0;
 }
 
+static bool
+pin(const char *repo, const char *tag, const uint8_t sha256[static 32], int64_t now_s,
+    struct pin_row *row, struct err *e)
+{
+	const struct pin_new new = {
+	    .repo = repo, .release_tag = tag, .sha256 = sha256, .repo_id = 5, .secret = true};
+
+	return registry_pin_put(reg, &new, now_s, row, e);
+}
+
 static void
 pins_hold(void **state)
 {
@@ -34,14 +44,14 @@ pins_hold(void **state)
 
 	assert_true(registry_pin_check(reg, "Org/Repo", "v1", a, &known, &e));
 	assert_false(known);
-	assert_true(registry_pin_put(reg, "Org/Repo", "v1", a, 7, &row, &e));
+	assert_true(pin("Org/Repo", "v1", a, 7, &row, &e));
 	assert_string_equal(row.repo, "org/repo");
 	assert_int_equal(row.pinned_at, 7);
 	for (int i = 0; i < 40; i++) {
 		char tag[8];
 
 		snprintf(tag, sizeof tag, "t%d", (i * 17) % 40);
-		assert_true(registry_pin_put(reg, "org/repo", tag, b, 7, &row, &e));
+		assert_true(pin("org/repo", tag, b, 7, &row, &e));
 	}
 	assert_true(registry_pin_check(reg, "org/REPO", "v1", a, &known, &e));
 	assert_true(known);
@@ -52,9 +62,9 @@ pins_hold(void **state)
 	assert_false(registry_pin_check(reg, "org/repo", "v1", b, &known, &e));
 	assert_int_equal(e.reason, REASON_ALLOWLIST_CHANGED);
 	err_clear(&e);
-	assert_false(registry_pin_put(reg, "org/repo", "v1", b, 9, &row, &e));
+	assert_false(pin("org/repo", "v1", b, 9, &row, &e));
 	assert_int_equal(e.reason, REASON_ALLOWLIST_CHANGED);
-	assert_true(registry_pin_put(reg, "org/repo", "v1", a, 9, &row, &e));
+	assert_true(pin("org/repo", "v1", a, 9, &row, &e));
 	assert_int_not_equal(row.pinned_at, 9); /* the first acceptance's time stays */
 	assert_true(registry_load_pin(reg, &row, &e));
 }
@@ -67,19 +77,42 @@ a_pin_is_told_once(void **state)
 	struct err e = {0};
 
 	assert_false(registry_pin_tell(reg, "org/repo", "v1"));
-	assert_true(registry_pin_put(reg, "org/repo", "v1", a, 7, &row, &e));
+	assert_true(pin("org/repo", "v1", a, 7, &row, &e));
 	assert_true(registry_pin_tell(reg, "Org/Repo", "v1"));
 	assert_false(registry_pin_tell(reg, "org/repo", "v1")); /* somebody is at it */
 	registry_pin_told(reg, "org/repo", "v1", false);
-	assert_true(registry_pin_put(reg, "org/repo", "v1", a, 8, &row, &e));
+	assert_true(pin("org/repo", "v1", a, 8, &row, &e));
 	assert_true(registry_pin_tell(reg, "org/repo", "v1"));
 	registry_pin_told(reg, "org/repo", "v1", true);
-	assert_true(registry_pin_put(reg, "org/repo", "v1", a, 9, &row, &e));
+	assert_true(pin("org/repo", "v1", a, 9, &row, &e));
 	assert_false(registry_pin_tell(reg, "org/repo", "v1"));
 	memcpy(row.release_tag, "v2", 3);
 	row.told = PIN_NOT_TOLD;
 	assert_true(registry_load_pin(reg, &row, &e));
 	assert_false(registry_pin_tell(reg, "org/repo", "v2")); /* it was on disk */
+}
+
+static void
+an_admin_accepts_other_bytes(void **state)
+{
+	static const uint8_t a[32] = {1}, b[32] = {2};
+	struct pin_row row;
+	struct err e = {0};
+	bool known;
+
+	assert_false(registry_pin_moved(reg, "org/repo", "v1", b, 9, &row, &e));
+	assert_int_equal(e.reason, REASON_NOT_FOUND);
+	err_clear(&e);
+	assert_true(pin("org/repo", "v1", a, 7, &row, &e));
+	assert_true(registry_pin_moved(reg, "Org/Repo", "v1", b, 9, &row, &e));
+	assert_true(row.repo_id == 5 && row.secret && row.used_at == 7 && row.pinned_at == 9);
+	/* Not before it is on disk. */
+	assert_true(registry_pin_check(reg, "org/repo", "v1", a, &known, &e));
+	registry_pin_move(reg, &row);
+	assert_true(registry_pin_check(reg, "org/repo", "v1", b, &known, &e));
+	assert_false(registry_pin_check(reg, "org/repo", "v1", a, &known, &e));
+	assert_memory_equal(registry_pin_find(reg, "org/repo", "v1")->sha256, b, 32);
+	assert_null(registry_pin_find(reg, "org/repo", "v2"));
 }
 
 int
@@ -88,6 +121,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(pins_hold, begin, end),
 	    cmocka_unit_test_setup_teardown(a_pin_is_told_once, begin, end),
+	    cmocka_unit_test_setup_teardown(an_admin_accepts_other_bytes, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -194,10 +194,25 @@ size_t registry_ban_count(const struct registry *r);
 MUST_CHECK bool registry_pin_check(const struct registry *r, const char *repo,
     const char *release_tag, const uint8_t sha256[static 32], bool *known, struct err *e);
 /* Pin at first accept, and fill the row to write; a pin that stands keeps its time. A pin is never
- * taken back, not even when its write fails: forgetting would fail open. allowlist_changed where others pinned other bytes
- * meanwhile. */
-MUST_CHECK bool registry_pin_put(struct registry *r, const char *repo, const char *release_tag,
-    const uint8_t sha256[static 32], int64_t now_s, struct pin_row *row, struct err *e);
+ * taken back, not even when its write fails: forgetting would fail open. allowlist_changed where
+ * others pinned other bytes meanwhile. */
+struct pin_new {
+	const char *repo, *release_tag;
+	const uint8_t *sha256;
+	int64_t repo_id;
+	bool secret;
+};
+MUST_CHECK bool registry_pin_put(struct registry *r, const struct pin_new *pin, int64_t now_s,
+    struct pin_row *row, struct err *e);
+/* The pin of a release, or NULL; valid until the registry is next changed. */
+const struct pin_row *registry_pin_find(
+    const struct registry *r, const char *repo, const char *release_tag);
+/* An admin accepts other bytes: fill the row to write; in force once registry_pin_move takes it, after
+ * the write. NOT_FOUND where nothing was pinned. */
+MUST_CHECK bool registry_pin_moved(const struct registry *r, const char *repo,
+    const char *release_tag, const uint8_t sha256[static 32], int64_t now_s, struct pin_row *row,
+    struct err *e);
+void registry_pin_move(struct registry *r, const struct pin_row *row);
 /* Say whether the caller is the one to put a pin into the audit trail; after the write it says
  * with registry_pin_told what came of it, so that a pin stands there once. */
 bool registry_pin_tell(struct registry *r, const char *repo, const char *release_tag);

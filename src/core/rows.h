@@ -26,14 +26,23 @@ struct app_row {
 	int64_t last_attested_at;
 };
 
-/* The allowlist's bytes as first accepted. */
+/* The allowlist's bytes as first accepted, or as an admin accepted them. */
 struct pin_row {
 	char repo[ATTEST_REPO_MAX + 1]; /* lower case: GitHub's names have none */
 	char release_tag[ATTEST_TAG_MAX + 1];
 	uint8_t sha256[ATTEST_DIGEST];
 	int64_t pinned_at;
+	int64_t repo_id; /* GitHub's number; 0 unknown: pinned before this was kept */
+	bool secret; /* of a private repository */
+	int64_t used_at; /* the last admission under it */
 	/* Not on disk: whether the audit trail tells of it (registry_pin_tell). */
 	enum pin_told { PIN_NOT_TOLD, PIN_BEING_TOLD, PIN_TOLD } told;
+};
+
+/* The bytes that a pin's digest is of. They are borrowed. */
+struct list_row {
+	uint8_t sha256[ATTEST_DIGEST];
+	struct span bytes;
 };
 
 /* A name that nobody may have. */

@@ -13,6 +13,7 @@ enum store_op {
 	STORE_DELETE_APP, /* app.name; its evidence goes, too */
 	STORE_PUT_PIN,
 	STORE_DELETE_PIN, /* pin.repo, pin.release_tag */
+	STORE_PUT_LIST, /* behind its pin; kept as long as a pin names it, and there is room */
 	STORE_PUT_BAN,
 	STORE_LIFT_BAN, /* ban.name */
 	STORE_PUT_EVIDENCE, /* in place of the same app's and agent's */
@@ -25,6 +26,7 @@ struct store_change {
 	union {
 		struct app_row app;
 		struct pin_row pin;
+		struct list_row list; /* what it borrows stays until `done` */
 		struct ban_row ban;
 		struct evidence_row evidence; /* what it borrows stays until `done` */
 		struct audit_row audit;
@@ -61,6 +63,10 @@ struct evidence_query {
 typedef void store_evidence_fn(
     void *ctx, const struct evidence_row *rows, size_t n, bool more, const struct err *e);
 
+/* The list of a digest, valid until it returns; p is NULL where none is kept; e as in
+ * store_done_fn. */
+typedef void store_list_fn(void *ctx, struct span bytes, const struct err *e);
+
 /* Where store_load hands its rows. Returning false (with e) stops the load. */
 struct store_loader {
 	bool (*app)(void *ctx, const struct app_row *row, struct err *e);
@@ -81,6 +87,8 @@ struct store_ops {
 	    void *ctx, struct err *e);
 	bool (*read_evidence)(struct store *st, const struct evidence_query *q,
 	    store_evidence_fn *done, void *ctx, struct err *e);
+	bool (*read_list)(struct store *st, const uint8_t sha256[static ATTEST_DIGEST],
+	    store_list_fn *done, void *ctx, struct err *e);
 	bool (*copy)(
 	    struct store *st, const char *path, store_done_fn *done, void *ctx, struct err *e);
 	struct audit_chain (*audit_head)(struct store *st);
@@ -123,6 +131,14 @@ store_read_evidence(struct store *st, const struct evidence_query *q, store_evid
     void *ctx, struct err *e)
 {
 	return st->ops->read_evidence(st, q, done, ctx, e);
+}
+
+/* The same for a pin's list. */
+static inline MUST_CHECK bool
+store_read_list(struct store *st, const uint8_t sha256[static ATTEST_DIGEST], store_list_fn *done,
+    void *ctx, struct err *e)
+{
+	return st->ops->read_list(st, sha256, done, ctx, e);
 }
 
 /* Make a consistent copy of everything in a new file (mode 0600), while changes go on; of that

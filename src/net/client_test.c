@@ -16,7 +16,7 @@ struct world {
 	struct http_req *waiting;
 	struct buf got, seen;
 	struct net_timer timer, stop;
-	int done, heads, ends, closes, aborts, status, drains;
+	int asked, done, heads, ends, closes, aborts, status, drains;
 	size_t left, sent;
 	char location[64];
 	struct err why, e;
@@ -83,6 +83,7 @@ on_request(struct http_server *s, struct http_req *r, void *ctx)
 	struct span p = http_req_path(r);
 	struct world *w = ctx;
 
+	w->asked++;
 	http_req_set_ops(r, span_is(p, "/echo") ? &echo : &quiet, w);
 	if (span_is(p, "/move")) {
 		http_respond_full(r, 302, NULL, &f, 1, span_str("gone"));
@@ -235,6 +236,41 @@ test_fetch_over_tls(void **state)
 	assert_int_equal(w.why.reason, REASON_FETCH_FAILED);
 	world_fini(&w);
 	tls_ctx_free(o.listen.tls);
+}
+
+static void
+fetch_guarded(struct world *w, const char *host, bool guarded)
+{
+	struct fetch_request q = {.public_only = guarded, .timeout_ms = 3000};
+	char url[64];
+
+	snprintf(url, sizeof url, "http://%s:%u/", host, http_server_port(w->server));
+	q.url = url;
+	memset(&w->why, 0, sizeof w->why);
+	assert_non_null(fetch_start(w->fetcher, &q, on_fetched, w, &w->e));
+	net_loop_run(w->l);
+}
+
+/* By its number, by a name, and by a connection that lies open from before. */
+static void
+test_public_only(void **state)
+{
+	static const char *const hosts[] = {"127.0.0.1", "localhost", "[::ffff:127.0.0.1]"};
+	struct world w;
+
+	world_init(&w);
+	for (size_t i = 0; i < 3; i++) {
+		fetch_guarded(&w, hosts[i], true);
+		assert_int_equal(w.why.reason, REASON_FETCH_PRIVATE);
+		assert_int_equal(w.why.code, ERR_POLICY);
+	}
+	assert_int_equal(w.asked, 0);
+	fetch_guarded(&w, "127.0.0.1", false);
+	assert_int_equal(w.status, 200);
+	fetch_guarded(&w, "127.0.0.1", true);
+	assert_int_equal(w.why.reason, REASON_FETCH_PRIVATE);
+	assert_int_equal(w.asked, 1);
+	world_fini(&w);
 }
 
 static void
@@ -528,6 +564,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_fetch),
+	    cmocka_unit_test(test_public_only),
 	    cmocka_unit_test(test_fetch_over_tls),
 	    cmocka_unit_test(test_fetch_refusals_and_cancel),
 	    cmocka_unit_test(test_exchange),

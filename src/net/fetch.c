@@ -5,7 +5,11 @@
 #include <stdlib.h>
 #include <uv.h>
 
+#include <arpa/inet.h>
+#include <unistd.h>
+
 #include "base/buf.h"
+#include "base/ip.h"
 
 #define FETCH_TIMEOUT_MS 30000u
 #define FETCH_MAX        (1024u * 1024)
@@ -32,7 +36,7 @@ struct fetch {
 	struct buf sent, got, head;
 	void (*done)(const struct fetch_result *r, const struct err *e, void *ctx);
 	void *ctx;
-	bool too_big;
+	bool too_big, barred; /* barred: it leads to an address that is not public */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -65,6 +69,8 @@ reason_of(const struct fetch *x, CURLcode rc)
 {
 	if (x->too_big)
 		return REASON_FETCH_TOO_BIG;
+	if (x->barred)
+		return REASON_FETCH_PRIVATE;
 	return rc == CURLE_OPERATION_TIMEDOUT ? REASON_FETCH_TIMEOUT : REASON_FETCH_FAILED;
 }
 
@@ -82,8 +88,11 @@ finish(struct fetch *x, CURLcode rc)
 		r.body = buf_span(&x->got);
 		x->done(&r, NULL, x->ctx);
 	} else {
-		err_set(&e, x->too_big ? ERR_LIMIT : ERR_IO, reason_of(x, rc), "%s",
-		    x->error[0] ? x->error : curl_easy_strerror(rc));
+		err_set(&e,
+		    x->too_big  ? ERR_LIMIT
+		    : x->barred ? ERR_POLICY
+				: ERR_IO,
+		    reason_of(x, rc), "%s", x->error[0] ? x->error : curl_easy_strerror(rc));
 		x->done(&r, &e, x->ctx);
 	}
 	fetch_free(x);
@@ -251,6 +260,55 @@ fetcher_new(struct net_loop *l, const char *ca_file, struct err *e)
 	return f;
 }
 
+static bool
+is_public(const struct sockaddr *sa)
+{
+	uint8_t ip[16] = {[10] = 0xff, [11] = 0xff};
+
+	if (sa->sa_family == AF_INET6)
+		memcpy(ip, &((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, 16);
+	else if (sa->sa_family == AF_INET)
+		memcpy(ip + 12, &((const struct sockaddr_in *)(const void *)sa)->sin_addr, 4);
+	else
+		return false;
+	return ip_is_public(ip);
+}
+
+/* Before a byte goes out, and with the address itself: what a name resolves to may change between
+ * two looks. Other addresses of the name are tried; the fetch is barred once none is left. */
+static curl_socket_t
+open_public(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
+{
+	struct fetch *x = ctx;
+
+	if (is_public(&a->addr))
+		return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+	x->barred = true;
+	return CURL_SOCKET_BAD;
+}
+
+/* A connection that another fetch opened, without that rule, opens no socket. */
+static int
+check_connection(void *ctx, char *there, char *here, int there_port, int here_port)
+{
+	struct fetch *x = ctx;
+	uint8_t ip[16];
+
+	if (ip_parse(span_str(there), ip) && ip_is_public(ip))
+		return CURL_PREREQFUNC_OK;
+	x->barred = true;
+	return CURL_PREREQFUNC_ABORT;
+}
+
+static bool
+keep_public(struct fetch *x)
+{
+	curl_easy_setopt(x->easy, CURLOPT_OPENSOCKETDATA, x);
+	curl_easy_setopt(x->easy, CURLOPT_PREREQDATA, x);
+	return curl_easy_setopt(x->easy, CURLOPT_OPENSOCKETFUNCTION, open_public) == CURLE_OK
+	       && curl_easy_setopt(x->easy, CURLOPT_PREREQFUNCTION, check_connection) == CURLE_OK;
+}
+
 static size_t
 on_body(char *p, size_t size, size_t n, void *ctx)
 {
@@ -337,7 +395,8 @@ set_up(struct fetch *x, const struct fetch_request *q)
 			  && curl_easy_setopt(c, CURLOPT_CAPATH, NULL) == CURLE_OK))
 		  && curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)ms) == CURLE_OK
 		  && curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)(ms / 3 + 1)) == CURLE_OK
-		  && curl_easy_setopt(c, CURLOPT_HTTPHEADER, x->headers) == CURLE_OK;
+		  && curl_easy_setopt(c, CURLOPT_HTTPHEADER, x->headers) == CURLE_OK
+		  && (!q->public_only || keep_public(x));
 
 	/* Cannot fail: pointers that are kept as given. */
 	curl_easy_setopt(c, CURLOPT_PRIVATE, x);

@@ -25,6 +25,9 @@ struct fetch_request {
 	struct span body; /* copied; send Content-Type in headers */
 	size_t max_body; /* of the answer; more is FETCH_TOO_BIG. 0: 1 MiB */
 	uint64_t timeout_ms; /* for everything; 0: 30 s. Connecting has a third of it */
+	bool
+	    public_only; /* a stranger chose the URL: whatever its host's name resolves to, connect to
+	                   * public addresses (ip_is_public) alone */
 };
 
 struct fetch_result {
@@ -34,7 +37,7 @@ struct fetch_result {
 };
 
 /* Start one. done comes exactly once, later, from the loop: e is NULL and the result is whole, or
- * e says why not (FETCH_FAILED, FETCH_TIMEOUT, FETCH_TOO_BIG). The fetch is freed after it. */
+ * e says why not (FETCH_FAILED, FETCH_TIMEOUT, FETCH_TOO_BIG, FETCH_PRIVATE). The fetch is freed after it. */
 MUST_CHECK struct fetch *fetch_start(struct fetcher *f, const struct fetch_request *q,
     void (*done)(const struct fetch_result *r, const struct err *e, void *ctx), void *ctx,
     struct err *e);

@@ -142,6 +142,18 @@ net_defer_stop(struct net_defer *d)
 	d->loop = NULL;
 }
 
+/* Run what was put off, and answer nobody. */
+static inline void
+fake_defers(void)
+{
+	while (fake.defers) {
+		struct net_defer *d = fake.defers;
+
+		net_defer_stop(d);
+		d->cb(d->ctx);
+	}
+}
+
 bool
 worker_run(struct net_loop *l, void (*work)(void *job), void (*done)(void *job, bool ran),
     void *job, struct err *e)

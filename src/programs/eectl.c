@@ -14,6 +14,8 @@ struct command {
 };
 
 static const struct command commands[] = {
+    {"allowlist", cmd_allowlist, "generate ... | check FILE | diff OLD NEW | accept ...",
+	"make, check and compare the asset that lists which VMs may serve", usage_allowlist},
     {"audit", cmd_audit, "verify FILE [--head HEAD] | show FILE [OPTION]...",
 	"check or show the audit trail of a registry", usage_audit},
     {"backup", cmd_backup, "URL OUT", "copy the registry of a running control plane", usage_backup},
@@ -39,6 +41,7 @@ print_help(FILE *f)
 	      "  eectl quote quote.bin\n"
 	      "  eectl verify --quote quote.bin --collateral collateral.json\n"
 	      "  eectl collateral fetch --quote quote.bin --out collateral.json\n"
+	      "  eectl allowlist generate --quote quote.bin --claims claims.json --tag v1\n"
 	      "  eectl evidence verify https://control.example.com/v1/evidence/myapp\n"
 	      "  eectl backup https://control.example.com registry.db\n"
 	      "  eectl audit verify registry.db\n\n"

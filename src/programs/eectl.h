@@ -7,6 +7,7 @@
 /* What `eectl verify` documents for a wrong call. */
 #define EECTL_USAGE 1
 
+int cmd_allowlist(int argc, char **argv);
 int cmd_audit(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_evidence(int argc, char **argv);
@@ -16,7 +17,8 @@ int cmd_quote(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 
 /* What `eectl COMMAND --help` prints. */
-extern const char usage_audit[], usage_backup[], usage_collateral[], usage_evidence[],
-    usage_explain[], usage_quote[], usage_verify[];
+extern const char usage_allowlist[], usage_audit[], usage_backup[], usage_collateral[],
+    usage_evidence[], usage_explain[], usage_quote[], usage_explain[], usage_quote[],
+    usage_verify[];
 
 #endif

@@ -89,17 +89,49 @@ at_home(const struct flight *f)
 }
 
 static bool
-owner_is_listed(const struct flight *f)
+has_token(const struct flight_plan *plan, const char *repo)
 {
-	struct span rest = span_str(f->plan->owners), one;
-	struct span owner = span_of(f->repo, strcspn(f->repo, "/"));
+	struct span rest = span_str(plan->owners), one;
+	struct span owner = span_of(repo, strcspn(repo, "/"));
 
-	if (f->plan->owners == NULL)
-		return true;
+	if (plan->token == NULL || plan->owners == NULL)
+		return plan->token != NULL;
 	while (list_next(&rest, &one))
 		if (span_ieq(one, owner))
 			return true;
 	return false;
+}
+
+struct limit *
+flight_limit(const struct flight_plan *plan, const char *repo)
+{
+	return &plan->limits[has_token(plan, repo)];
+}
+
+bool
+flight_limited(struct err *e, unsigned wait_s)
+{
+	err_set_arg(e, ERR_IO, REASON_ALLOWLIST_FETCH_FAILED, "rate_limited",
+	    "nothing is sent for %u s", wait_s);
+	e->retry_s = wait_s;
+	return err_show(e, "GitHub takes no more requests for now: come back in %u s", wait_s);
+}
+
+/* Where the operator's own settings lead may lie in a network of his; nothing else may. */
+static bool
+is_operators(const struct flight *f)
+{
+	char here[URL_ORIGIN_MAX], one[URL_ORIGIN_MAX], text[URL_ORIGIN_MAX];
+	struct span rest = span_str(f->plan->asset_origins), item;
+	struct url u;
+
+	if (!origin_of(f->url, &u, here))
+		return false;
+	while (list_next(&rest, &item))
+		if (span_cstr(item, text, sizeof text) && origin_of(text, &u, one)
+		    && strcmp(here, one) == 0)
+			return true;
+	return at_home(f) && strcmp(here, "https://api.github.com") != 0;
 }
 
 static const char *
@@ -126,14 +158,18 @@ send_request(struct flight *f, struct err *e)
 	char auth[1100], match[FLIGHT_ETAG_MAX + 32];
 	const char *headers[5];
 	struct fetch_request q = {.url = f->url, .headers = headers, .timeout_ms = 20000};
+	unsigned wait = limit_wait_s(flight_limit(f->plan, f->repo), env_now_ms(f->plan->env));
 
 	q.max_body = f->step == STEP_ASSET ? LIMIT_ALLOWLIST : ANSWER_MAX;
 	headers[q.n_headers++] = "User-Agent: easy-enclave";
 	headers[q.n_headers++] = f->step == STEP_ASSET ? "Accept: application/octet-stream"
 						       : "Accept: application/vnd.github+json";
+	q.public_only = !is_operators(f);
+	if (at_home(f) && wait > 0)
+		return flight_limited(e, wait);
 	if (at_home(f)) {
 		headers[q.n_headers++] = "X-GitHub-Api-Version: 2022-11-28";
-		if (f->plan->token && owner_is_listed(f)) {
+		if (has_token(f->plan, f->repo)) {
 			snprintf(auth, sizeof auth, "Authorization: Bearer %s", f->plan->token);
 			headers[q.n_headers++] = auth;
 		}
@@ -200,6 +236,7 @@ static bool
 take_release(struct flight *f, const struct json_doc *d, struct err *e)
 {
 	const struct json_node *a = find_asset(f, d), *tag = json_get(d, json_top(d), "tag_name");
+	const struct json_node *immutable = json_get(d, json_top(d), "immutable");
 	int64_t size;
 
 	if (json_has_dup(json_top(d)) || !json_is(tag, f->tag))
@@ -210,12 +247,12 @@ take_release(struct flight *f, const struct json_doc *d, struct err *e)
 	    || !json_int(json_get(d, a, "size"), 0, INT64_MAX, &size)
 	    || !take_digest(f, json_get(d, a, "digest")))
 		return failed(e, ERR_IO, "bad_answer", f);
+	f->found.immutable = immutable && immutable->type == JSON_TRUE;
 	if (size > (int64_t)LIMIT_ALLOWLIST)
 		return failed(e, ERR_LIMIT, "too_big", f);
-	/* Same upload, and GitHub says same bytes: they need not come again. */
+	/* GitHub says that they are the same bytes: they need not come again. */
 	f->old_asset = f->old && f->old->have && f->found.has_digest
 		       && f->old->repo_id == f->found.repo_id
-		       && f->old->asset_id == f->found.asset_id
 		       && memcmp(f->old->sha256, f->found.digest, 32) == 0;
 	return true;
 }
@@ -307,8 +344,8 @@ bad_status(struct flight *f, const struct fetch_result *r, struct err *e)
 
 	if (r->status == 404 || r->status == 410)
 		return failed(e, ERR_NOTFOUND, missing[f->step], f);
-	if (r->status == 429
-	    || (r->status == 403 && span_is(fetch_header(r, "x-ratelimit-remaining"), "0")))
+	/* A host that an asset was moved to has limits of its own. */
+	if (r->status == 429)
 		return failed(e, ERR_IO, "rate_limited", f);
 	snprintf(arg, sizeof arg, "http_%d", r->status);
 	return failed(e, ERR_IO, arg, f);
@@ -319,6 +356,8 @@ fetch_failed(struct flight *f, const struct err *why, struct err *e)
 {
 	if (why->reason == REASON_FETCH_TOO_BIG)
 		return failed(e, ERR_LIMIT, "too_big", f);
+	if (why->reason == REASON_FETCH_PRIVATE)
+		return failed(e, ERR_UNTRUSTED, "private_address", f);
 	return failed(
 	    e, ERR_IO, why->reason == REASON_FETCH_TIMEOUT ? "timeout" : "unreachable", f);
 }
@@ -355,6 +394,17 @@ take_answer(struct flight *f, const struct fetch_result *r, struct err *e)
 	return f->step == STEP_ASSET ? take_asset(f, r, e) : take_document(f, r, e);
 }
 
+static bool
+mind_limits(struct flight *f, const struct fetch_result *r, struct err *e)
+{
+	const struct env *env = f->plan->env;
+	struct limit *l = flight_limit(f->plan, f->repo);
+
+	if (at_home(f) && limit_note(l, r, env_now_ms(env), env_now_s(env)))
+		return flight_limited(e, limit_wait_s(l, env_now_ms(env)));
+	return true;
+}
+
 static void
 on_answer(const struct fetch_result *r, const struct err *why, void *ctx)
 {
@@ -364,6 +414,10 @@ on_answer(const struct fetch_result *r, const struct err *why, void *ctx)
 	f->fetch = NULL;
 	if (why) {
 		(void)fetch_failed(f, why, &e);
+		finish(f, &e);
+		return;
+	}
+	if (!mind_limits(f, r, &e)) {
 		finish(f, &e);
 		return;
 	}

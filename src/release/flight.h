@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "net/fetch.h"
+#include "release/limit.h"
 #include "release/release.h"
 
 #define FLIGHT_ETAG_MAX 128
@@ -14,7 +15,7 @@
 struct ground {
 	bool have; /* a flight came home: all below is set */
 	int64_t repo_id, asset_id;
-	bool is_private;
+	bool is_private, immutable;
 	char repo_etag[FLIGHT_ETAG_MAX], release_etag[FLIGHT_ETAG_MAX]; /* "" where none came */
 	bool has_digest; /* GitHub's word on the asset */
 	uint8_t digest[32];
@@ -29,7 +30,9 @@ void ground_fini(struct ground *g);
 struct flight_plan {
 	struct fetcher *fetcher;
 	const char *api_url; /* without a slash at its end */
-	const char *token, *owners, *asset; /* as in release_opts */
+	const char *token, *owners, *asset, *asset_origins; /* as in release_opts */
+	const struct env *env;
+	struct limit *limits; /* [2]: of those without the token, and with it */
 };
 
 #define FLIGHT_URL_MAX 2048
@@ -48,6 +51,12 @@ struct flight {
 	void (*done)(struct flight *f, const struct err *why, void *ctx);
 	void *ctx;
 };
+
+/* What limits the requests for a repository. */
+struct limit *flight_limit(const struct flight_plan *plan, const char *repo);
+
+/* Record that GitHub wants to be left alone for that long. Returns false. */
+bool flight_limited(struct err *e, unsigned wait_s);
 
 /* Set off. False, with e set, when it failed at once: done will not come then. */
 MUST_CHECK bool flight_start(struct flight *f, struct err *e);

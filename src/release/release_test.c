@@ -19,7 +19,9 @@ struct got {
 	int calls;
 	bool ok;
 	int64_t repo_id;
-	char bytes[64], reason[ERR_TOKEN_MAX];
+	bool immutable;
+	unsigned retry_s;
+	char bytes[64], reason[ERR_TOKEN_MAX], shown[160];
 	enum err_code code;
 };
 
@@ -34,8 +36,11 @@ on_done(const struct release_asset *a, const struct err *why, void *ctx)
 	if (why) {
 		err_token(why, g->reason);
 		g->code = why->code;
+		g->retry_s = why->retry_s;
+		memcpy(g->shown, why->shown, sizeof g->shown);
 	} else {
 		g->repo_id = a->repo_id;
+		g->immutable = a->immutable;
 		assert_true(span_cstr(a->bytes, g->bytes, sizeof g->bytes));
 	}
 }
@@ -43,12 +48,22 @@ on_done(const struct release_asset *a, const struct err *why, void *ctx)
 static struct release_client *
 client(const char *token, const char *owners)
 {
-	struct release_opts o = {API "/", token, owners, "a.json"};
+	struct release_opts o = {
+	    .api_url = API "/", .token = token, .owners = owners, .asset = "a.json"};
 	struct err e = {0};
 	struct release_client *c = release_client_new(NULL, NULL, &fake_env, &o, &e);
 
 	assert_non_null(c);
 	return c;
+}
+
+static struct release_wait *
+ask(struct release_client *c, const char *repo, const char *tag, struct got *g, struct err *e)
+{
+	struct release_ask q = {
+	    .repo = span_str(repo), .tag = span_str(tag), .client = "192.0.2.1"};
+
+	return release_get(c, &q, on_done, g, e);
 }
 
 static struct got
@@ -57,7 +72,7 @@ get(struct release_client *c, const char *tag)
 	struct got g = {0};
 	struct err e = {0};
 
-	assert_non_null(release_get(c, span_str("o/r"), span_str(tag), on_done, &g, &e));
+	assert_non_null(ask(c, "o/r", tag, &g, &e));
 	assert_int_equal(g.calls, 0);
 	fake_run();
 	assert_int_equal(g.calls, 1);
@@ -133,7 +148,7 @@ token_stays_at_home(void **state)
 	fake_begin(answers, 2);
 	struct err e = {0};
 
-	assert_non_null(release_get(c, span_str("o/r"), span_str("v1"), on_done, &g, &e));
+	assert_non_null(ask(c, "o/r", "v1", &g, &e));
 	assert_null(strstr(fake.headers, "Authorization"));
 	release_client_free(c);
 }
@@ -201,8 +216,7 @@ failures_are_named_and_kept_briefly(void **state)
 	    {{{REPO, 200, NULL, "x"}}, "bad_answer", ERR_IO},
 	    {{{REPO, 304, NULL, ""}}, "http_304", ERR_IO},
 	    {{{REPO, 500, NULL, ""}}, "http_500", ERR_IO},
-	    {{{REPO, 429, NULL, ""}}, "rate_limited", ERR_IO},
-	    {{{REPO, 403, "x-ratelimit-remaining: 0", ""}}, "rate_limited", ERR_IO},
+	    {{{REPO, 0, NULL, "fetch_private_address"}}, "private_address", ERR_UNTRUSTED},
 	    {{{REPO, 403, NULL, ""}}, "http_403", ERR_IO},
 	    {{{REPO, 0, NULL, "fetch_timeout"}}, "timeout", ERR_IO},
 	    {{{REPO, 0, NULL, "fetch_failed"}}, "unreachable", ERR_IO},
@@ -249,14 +263,14 @@ one_flight_serves_all(void **state)
 	struct err e = {0};
 
 	for (size_t i = 0; i < 3; i++)
-		w[i] = release_get(c, span_str("o/r"), span_str("v1"), on_done, &g[i], &e);
+		w[i] = ask(c, "o/r", "v1", &g[i], &e);
 	release_cancel(w[1]);
 	fake_run();
 	assert_true(g[0].calls == 1 && g[1].calls == 0 && g[2].calls == 1);
 	assert_int_equal(fake.asked, 3);
 	/* A client that goes takes its waits with it. */
 	fake.now_ms += 1000000;
-	assert_non_null(release_get(c, span_str("o/r"), span_str("v1"), on_done, &g[1], &e));
+	assert_non_null(ask(c, "o/r", "v1", &g[1], &e));
 	release_client_free(c);
 	fake_run();
 	assert_int_equal(g[1].calls, 0);
@@ -275,17 +289,284 @@ names_are_checked_before_any_url(void **state)
 	for (size_t i = 0; i < sizeof repos / sizeof repos[0]; i++) {
 		struct err e = {0};
 
-		assert_null(release_get(c, span_str(repos[i]), span_str("v1"), on_done, NULL, &e));
+		assert_null(ask(c, repos[i], "v1", NULL, &e));
 		assert_int_equal(e.reason, REASON_INVALID_FIELD);
 	}
 	for (size_t i = 0; i < sizeof tags / sizeof tags[0]; i++) {
 		struct err e = {0};
 
-		if (release_get(c, span_str("o/r"), span_str(tags[i]), on_done, NULL, &e))
+		if (ask(c, "o/r", tags[i], NULL, &e))
 			fail_msg("taken: %s", tags[i]);
 	}
 	assert_int_equal(fake.asked, 0);
 	assert_string_equal(get(c, "a/b%").reason, "allowlist_fetch_failed:release_not_found");
+	release_client_free(c);
+}
+
+/* -- limits -- */
+
+static void
+limits_are_obeyed(void **state)
+{
+	static const struct {
+		int status;
+		const char *fields, *body;
+		unsigned wait_s;
+	} cases[] = {
+	    {429, NULL, "", 60},
+	    {429, "retry-after: 7", "", 7},
+	    {429, "retry-after: Wed, 21 Oct 2026 07:28:00 GMT", "", 60},
+	    {429, "retry-after: 99999999", "", 86400},
+	    {403, "retry-after: 30", "", 30},
+	    {403, NULL, "You have exceeded a secondary rate limit", 60},
+	    {403, "x-ratelimit-remaining: 0\nx-ratelimit-reset: 1000900", "", 900},
+	    {403, "x-ratelimit-remaining: 0\nx-ratelimit-reset: 999000", "", 1},
+	    {403, "x-ratelimit-remaining: 0", "", 60},
+	    {429, "x-ratelimit-remaining: 5\nx-ratelimit-reset: 1000900", "", 60},
+	};
+
+	fake.now_s = 1000000;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const struct fake_answer no[] = {
+		    {REPO, cases[i].status, cases[i].fields, cases[i].body}};
+		struct release_client *c = client(NULL, NULL);
+		struct got g;
+
+		fake_begin(no, 1);
+		g = get(c, "v1");
+		assert_string_equal(g.reason, "allowlist_fetch_failed:rate_limited");
+		assert_int_equal(g.code, ERR_IO);
+		assert_int_equal(fake.asked, 1);
+		/* Other releases too, and to the second. */
+		fake.now_ms += (uint64_t)cases[i].wait_s * 1000 - 1;
+		g = get(c, "v2");
+		assert_string_equal(g.reason, "allowlist_fetch_failed:rate_limited");
+		assert_non_null(strstr(g.shown, "come back in 1 s"));
+		assert_int_equal(g.retry_s, 1);
+		assert_int_equal(fake.asked, 1);
+		fake.now_ms += 1;
+		(void)get(c, "v2");
+		assert_int_equal(fake.asked, 2);
+		release_client_free(c);
+	}
+}
+
+/* The last request of the hour was answered well; what it was for ends there all the same. */
+static void
+a_used_up_hour_ends_a_walk(void **state)
+{
+	ANSWERS({REPO, 200, "X-RateLimit-Remaining: 0\nX-RateLimit-Reset: 1000010", REPO_BODY},
+	    {REL, 200, NULL, REL_BODY("null")}, {BLOB, 200, NULL, "{}"});
+	struct release_client *c = client("tok", "o");
+	struct got g, other = {0};
+	struct err e = {0};
+
+	fake.now_s = 1000000;
+	g = get(c, "v1");
+	assert_string_equal(g.reason, "allowlist_fetch_failed:rate_limited");
+	assert_int_equal(fake.asked, 1);
+	/* Who has no part in the token has a limit of his own. */
+	assert_non_null(ask(c, "p/r", "v1", &other, &e));
+	assert_int_equal(fake.asked, 2);
+	release_client_free(c);
+}
+
+static void
+forbidden_is_no_limit(void **state)
+{
+	ANSWERS({REPO, 403, "x-ratelimit-remaining: 59", "no"});
+	struct release_client *c = client(NULL, NULL);
+
+	assert_string_equal(get(c, "v1").reason, "allowlist_fetch_failed:http_403");
+	(void)get(c, "v2");
+	assert_int_equal(fake.asked, 2);
+	release_client_free(c);
+}
+
+/* -- pinned bytes -- */
+
+static const uint8_t pin[32] = {0x44, 0x13, 0x6f, 0xa3, 0x55, 0xb3, 0x67, 0x8a, 0x11, 0x46, 0xad,
+    0x16, 0xf7, 0xe8, 0x64, 0x9e, 0x94, 0xfb, 0x4f, 0xc2, 0x1f, 0xe7, 0x7e, 0x83, 0x10, 0xc0, 0x60,
+    0xf6, 0x1c, 0xaa, 0xff, 0x8a};
+
+static struct release_client *
+client_with_copy(void)
+{
+	struct release_client *c = client(NULL, NULL);
+	struct release_asset kept = {.repo_id = 42, .bytes = span_str("{}")};
+
+	memcpy(kept.sha256, pin, sizeof pin);
+	assert_true(release_is_unknown(c, span_str("o/r"), span_str("v1")));
+	release_remember(c, span_str("o/r"), span_str("v1"), &kept);
+	assert_false(release_is_unknown(c, span_str("o/r"), span_str("v1")));
+	return c;
+}
+
+static void
+ask_pinned(struct release_client *c, bool hurry, struct got *g)
+{
+	struct release_ask q = {
+	    .repo = span_str("o/r"), .tag = span_str("v1"), .pin = pin, .hurry = hurry};
+	struct err e = {0};
+
+	memset(g, 0, sizeof *g);
+	assert_non_null(release_get(c, &q, on_done, g, &e));
+}
+
+/* Nobody answers: who holds a lease waits not at all, others two seconds. */
+static void
+a_pinned_copy_does_not_wait_for_github(void **state)
+{
+	ANSWERS({REPO, 0, NULL, "fetch_timeout"});
+	struct release_client *c = client_with_copy();
+	struct got g[3];
+
+	ask_pinned(c, true, &g[0]);
+	ask_pinned(c, false, &g[1]);
+	fake_defers();
+	assert_true(g[0].calls == 1 && g[0].ok && g[0].repo_id == 42);
+	assert_string_equal(g[0].bytes, "{}");
+	assert_int_equal(g[1].calls, 0);
+	fake_pass(1999);
+	fake_defers();
+	assert_int_equal(g[1].calls, 0);
+	fake_pass(1);
+	fake_defers();
+	assert_true(g[1].calls == 1 && g[1].ok);
+	assert_int_equal(fake.asked, 1);
+	/* Once GitHub is known to be out, nobody waits. */
+	fake_run();
+	ask_pinned(c, false, &g[2]);
+	fake_defers();
+	assert_true(g[2].calls == 1 && g[2].ok);
+	assert_int_equal(fake.asked, 1);
+	release_client_free(c);
+}
+
+static void
+a_limit_leaves_the_pinned_copy(void **state)
+{
+	ANSWERS({REPO, 429, NULL, ""});
+	struct release_client *c = client_with_copy();
+	struct got g;
+
+	for (int i = 0; i < 2; i++) {
+		ask_pinned(c, false, &g);
+		fake_run();
+		assert_true(g.calls == 1 && g.ok);
+		fake.now_ms += 30000;
+	}
+	assert_int_equal(fake.asked, 1);
+	release_client_free(c);
+}
+
+/* An asset that GitHub says has those bytes is not fetched again. */
+static void
+a_pinned_copy_is_asked_for_by_digest(void **state)
+{
+	ANSWERS({REPO, 200, NULL, REPO_BODY}, {REL, 200, NULL, REL_BODY("\"sha256:" DIGEST "\"")});
+	struct release_client *c = client_with_copy();
+	struct got g;
+
+	ask_pinned(c, false, &g);
+	fake_run();
+	assert_true(g.calls == 1 && g.ok);
+	assert_int_equal(fake.asked, 2);
+	fake.now_ms += 5 * 60 * 1000 - 1;
+	ask_pinned(c, true, &g);
+	fake_run();
+	assert_int_equal(fake.asked, 2);
+	release_client_free(c);
+}
+
+/* GitHub's word that there is no such release goes before the copy, until it says otherwise. */
+static void
+what_is_gone_is_gone(void **state)
+{
+	ANSWERS({REPO, 404, NULL, ""});
+	static const struct fake_answer out[] = {{REPO, 0, NULL, "fetch_failed"}};
+	struct release_client *c = client_with_copy();
+	struct got g;
+
+	ask_pinned(c, false, &g);
+	fake_run();
+	assert_string_equal(g.reason, "allowlist_fetch_failed:repo_not_found");
+	ask_pinned(c, true, &g);
+	fake_run();
+	assert_string_equal(g.reason, "allowlist_fetch_failed:repo_not_found");
+	fake.now_ms += 15000;
+	fake_begin(out, 1);
+	ask_pinned(c, true, &g);
+	fake_run();
+	assert_string_equal(g.reason, "allowlist_fetch_failed:unreachable");
+	release_client_free(c);
+}
+
+static void
+other_bytes_are_told(void **state)
+{
+	ANSWERS({REPO, 200, NULL, REPO_BODY}, {REL, 200, NULL, REL_BODY("null")},
+	    {BLOB, 200, NULL, "[1]"});
+	struct release_client *c = client_with_copy();
+	struct got g;
+
+	ask_pinned(c, false, &g);
+	fake_run();
+	assert_string_equal(g.bytes, "[1]");
+	/* In a hurry, too: they are not what was accepted. */
+	ask_pinned(c, true, &g);
+	fake_run();
+	assert_string_equal(g.bytes, "[1]");
+	release_client_free(c);
+}
+
+/* -- budgets -- */
+
+static int looks;
+
+static bool
+may_look(void *ctx, const char *client, struct span repo)
+{
+	assert_string_equal(client, "192.0.2.1");
+	return looks-- > 0;
+}
+
+static void
+first_looks_have_a_budget(void **state)
+{
+	ANSWERS({REPO, 404, NULL, ""});
+	struct release_opts o = {.api_url = API, .asset = "a.json", .may_look = may_look};
+	struct err e = {0};
+	struct release_client *c = release_client_new(NULL, NULL, &fake_env, &o, &e);
+	struct got g = {0};
+
+	looks = 1;
+	assert_string_equal(get(c, "v1").reason, "allowlist_fetch_failed:repo_not_found");
+	/* Known to be missing: costs nothing. */
+	(void)get(c, "v1");
+	assert_null(ask(c, "o/r", "v2", &g, &e));
+	assert_int_equal(e.reason, REASON_RATE_LIMITED);
+	assert_int_equal(e.retry_s, 60);
+	assert_int_equal(fake.asked, 1);
+	/* What was accepted once is free: a start with many apps must not spend it. */
+	struct release_ask known = {
+	    .repo = span_str("o/r"), .tag = span_str("v3"), .client = "192.0.2.1", .pin = pin};
+
+	assert_non_null(release_get(c, &known, on_done, &g, &e));
+	release_client_free(c);
+}
+
+static void
+an_immutable_release_is_told(void **state)
+{
+	ANSWERS({REPO, 200, NULL, REPO_BODY},
+	    {REL, 200, NULL,
+		"{\"tag_name\":\"v1\",\"immutable\":true,\"assets\":[{\"id\":7,"
+		"\"name\":\"a.json\",\"size\":2}]}"},
+	    {BLOB, 200, NULL, "{}"});
+	struct release_client *c = client(NULL, NULL);
+
+	assert_true(get(c, "v1").immutable);
 	release_client_free(c);
 }
 
@@ -301,6 +582,16 @@ main(void)
 	    cmocka_unit_test(failures_are_named_and_kept_briefly),
 	    cmocka_unit_test(one_flight_serves_all),
 	    cmocka_unit_test(names_are_checked_before_any_url),
+	    cmocka_unit_test(limits_are_obeyed),
+	    cmocka_unit_test(a_used_up_hour_ends_a_walk),
+	    cmocka_unit_test(forbidden_is_no_limit),
+	    cmocka_unit_test(a_pinned_copy_does_not_wait_for_github),
+	    cmocka_unit_test(a_limit_leaves_the_pinned_copy),
+	    cmocka_unit_test(a_pinned_copy_is_asked_for_by_digest),
+	    cmocka_unit_test(what_is_gone_is_gone),
+	    cmocka_unit_test(other_bytes_are_told),
+	    cmocka_unit_test(first_looks_have_a_budget),
+	    cmocka_unit_test(an_immutable_release_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -240,7 +240,7 @@ static bool
 read_number(
     struct span body, const char *name, int64_t min, int64_t max, int64_t *out, struct err *e)
 {
-	static const struct json_limits lim = {2, 16};
+	static const struct json_limits lim = {2, 32};
 	struct json_doc doc;
 	const struct json_node *v;
 	bool ok;
@@ -275,7 +275,7 @@ delete_fault(struct sim_call *c, struct err *e)
 
 	if (!f)
 		return false;
-	*f = (struct sim_fault){.status = 0};
+	sim_fault_clear(f);
 	sim_platform_renew(&c->sim->platform);
 	return answer_done(c);
 }
@@ -305,6 +305,21 @@ delete_requests(struct sim_call *c, struct err *e)
 	(void)e;
 	memset(c->sim->asked, 0, sizeof c->sim->asked);
 	return answer_done(c);
+}
+
+/* How often each service was asked since the start. */
+static bool
+get_counts(struct sim_call *c, struct err *e)
+{
+	struct jw w = jw_of(&c->a->body);
+
+	(void)e;
+	c->a->content_type = JSON_TYPE;
+	jw_object(&w, NULL);
+	jw_int(&w, "pcs", (int64_t)c->sim->requests[SIM_PCS]);
+	jw_int(&w, "github", (int64_t)c->sim->requests[SIM_GITHUB]);
+	jw_end_object(&w);
+	return true;
 }
 
 /* Ten years either way: certificates live for seven. */
@@ -351,6 +366,7 @@ const struct sim_route sim_control_routes[] = {
     {"DELETE", "sim/fault/*", delete_fault},
     {"GET", "sim/requests", get_requests},
     {"DELETE", "sim/requests", delete_requests},
+    {"GET", "sim/counts", get_counts},
     {"PUT", "sim/clock", put_clock},
     {"PUT", "sim/tcb", put_tcb},
     {NULL, NULL, NULL},

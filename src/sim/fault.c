@@ -1,8 +1,10 @@
 #include "sim/fault.h"
 
+#include "base/base64.h"
 #include "base/json.h"
 
-#define DAY_S 86400
+#define DAY_S    86400
+#define BODY_MAX (4u * 1024 * 1024) /* above our own ceiling for an allowlist */
 
 static const char *const item_names[SIM_ITEMS] = {"rootcrl", "pckcrl", "tcb", "qe"};
 
@@ -56,6 +58,14 @@ sim_fault_is_for(const struct sim_fault *f, enum sim_item i)
 	return !f->some || f->item == i;
 }
 
+void
+sim_fault_clear(struct sim_fault *f)
+{
+	buf_fini(&f->body);
+	*f = (struct sim_fault){.retry_after = -1, .remaining = -1, .reset_s = -1};
+	buf_init(&f->body, BODY_MAX);
+}
+
 /* -- reading -- */
 
 static bool
@@ -71,7 +81,6 @@ take_number(const struct json_doc *doc, const char *name, int64_t min, int64_t m
 {
 	const struct json_node *v = json_get(doc, json_top(doc), name);
 
-	*out = 0;
 	return !v || json_int(v, min, max, out) || bad(name, "a number in its range", e);
 }
 
@@ -97,38 +106,82 @@ take_names(const struct json_doc *doc, struct sim_fault *f, struct err *e)
 }
 
 static bool
+take_flag(const struct json_doc *doc, const char *name, bool *out, struct err *e)
+{
+	int64_t n = 0;
+
+	if (!take_number(doc, name, 0, 1, &n, e))
+		return false;
+	*out = n != 0;
+	return true;
+}
+
+static bool
+take_text(const struct json_doc *doc, const char *name, char *out, size_t size, struct err *e)
+{
+	const struct json_node *v = json_get(doc, json_top(doc), name);
+
+	return !v || json_cstr(v, out, size) || bad(name, "a text, and not as long", e);
+}
+
+static bool
+take_body(const struct json_doc *doc, struct buf *out, struct err *e)
+{
+	const struct json_node *v = json_get(doc, json_top(doc), "body_b64");
+
+	return !v || (v->type == JSON_STRING && !v->escaped && base64_decode(v->text, out))
+	       || bad("body_b64", "base64", e);
+}
+
+static bool
+take_github(const struct json_doc *doc, struct sim_fault *f, struct err *e)
+{
+	return take_flag(doc, "redirect", &f->redirect, e)
+	       && take_flag(doc, "chunked", &f->chunked, e) && take_flag(doc, "cut", &f->cut, e)
+	       && take_flag(doc, "lower_case", &f->lower_case, e)
+	       && take_number(doc, "remaining", 0, 100000, &f->remaining, e)
+	       && take_number(doc, "reset_s", 0, 86400, &f->reset_s, e)
+	       && take_number(doc, "pad", 0, BODY_MAX, &f->pad, e)
+	       && take_text(doc, "location", f->location, sizeof f->location, e)
+	       && take_text(doc, "encoding", f->encoding, sizeof f->encoding, e)
+	       && take_body(doc, &f->body, e);
+}
+
+static bool
 take(const struct json_doc *doc, struct sim_fault *f, struct err *e)
 {
-	int64_t status, delay_ms, redirect, retry_after;
+	int64_t status = 0, delay_ms = 0;
 
 	if (!take_number(doc, "status", 400, 599, &status, e)
 	    || !take_number(doc, "delay_ms", 0, 60000, &delay_ms, e)
-	    || !take_number(doc, "redirect", 0, 1, &redirect, e)
-	    || !take_number(doc, "retry_after", 0, 86400, &retry_after, e)
-	    || !take_names(doc, f, e))
+	    || !take_number(doc, "retry_after", 0, 86400, &f->retry_after, e)
+	    || !take_names(doc, f, e) || !take_github(doc, f, e))
 		return false;
 	f->status = (uint16_t)status;
 	f->delay_ms = (uint16_t)delay_ms;
-	f->redirect = redirect != 0;
-	f->retry_after_s = (uint32_t)retry_after;
 	return true;
 }
 
 bool
 sim_fault_read(struct span json, struct sim_fault *out, struct err *e)
 {
-	static const struct json_limits lim = {2, 16};
+	static const struct json_limits lim = {2, 32};
 	struct sim_fault f = {.status = 0};
 	struct json_doc doc;
 	bool ok;
 
 	if (!json_parse(&doc, json, lim, e))
 		return false;
+	sim_fault_clear(&f);
 	ok = take(&doc, &f, e);
 	json_free(&doc);
-	if (ok)
-		*out = f;
-	return ok;
+	if (!ok) {
+		buf_fini(&f.body);
+		return false;
+	}
+	buf_fini(&out->body);
+	*out = f;
+	return true;
 }
 
 /* -- doing -- */

@@ -29,23 +29,35 @@ enum sim_bend {
 	SIM_BENDS
 };
 
-/* A status in place of the answers (0: none), a delay before them, a bend; for GitHub, assets by way
- * of a redirect. */
+/* A status in place of the answers (0: none) and a delay before them. Then what the provisioning
+ * service does alone, and what GitHub does. sim_fault_clear makes one, and ends it. */
 struct sim_fault {
 	uint16_t status, delay_ms;
-	bool redirect;
-	uint32_t retry_after_s; /* a Retry-After beside the status */
+	int64_t retry_after; /* Retry-After; -1: none */
+
 	enum sim_bend bend;
 	bool some; /* only for the item */
 	enum sim_item item;
+
+	bool redirect; /* assets come by way of one */
+	bool chunked; /* without Content-Length */
+	bool cut; /* in the middle of the body */
+	bool lower_case; /* field names of ours */
+	int64_t remaining, reset_s; /* X-RateLimit-*, the reset from now on; -1: none */
+	int64_t pad; /* white space behind every body */
+	char location[512]; /* where assets are said to be; "": where they are */
+	char encoding[16]; /* Content-Encoding; "": none */
+	struct buf body; /* in place of an asset's; empty: its own */
 };
+
+void sim_fault_clear(struct sim_fault *f);
 
 /* Which item a path of the service is about. */
 enum sim_item sim_item_of(struct span path);
 /* `tcb`; NULL for none. */
 const char *sim_item_name(enum sim_item i);
 
-/* Read a fault from a JSON object; refusal: INVALID_FIELD. */
+/* Read a fault from a JSON object, in place of what was there; refusal: INVALID_FIELD. */
 MUST_CHECK bool sim_fault_read(struct span json, struct sim_fault *out, struct err *e);
 
 /* Say whether a fault is for that item. */

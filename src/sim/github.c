@@ -363,7 +363,9 @@ answer_bytes(struct sim_call *c, const struct sim_asset *a, struct err *e)
 {
 	if (!a)
 		return not_found(e);
-	buf_add(&c->a->body, buf_span(&a->bytes));
+	buf_add(&c->a->body,
+	    buf_span(
+		c->sim->fault[SIM_GITHUB].body.n ? &c->sim->fault[SIM_GITHUB].body : &a->bytes));
 	return tag_answer(c, "application/octet-stream");
 }
 
@@ -372,6 +374,8 @@ static bool
 get_asset(struct sim_call *c, struct err *e)
 {
 	const struct sim_asset *a = asset_by_id(c, c->arg[2], c->arg);
+	const struct sim_fault *f = &c->sim->fault[SIM_GITHUB];
+	struct buf *to;
 	struct jw w = jw_of(&c->a->body);
 
 	if (!a)
@@ -380,11 +384,24 @@ get_asset(struct sim_call *c, struct err *e)
 		put_asset(c, &w, NULL, a);
 		return tag_answer(c, JSON_TYPE);
 	}
-	if (!c->sim->fault[SIM_GITHUB].redirect)
+	if (!f->redirect && !f->location[0])
 		return answer_bytes(c, a, e);
 	c->a->status = 302;
-	buf_printf(sim_answer_field(c->a, "Location"), "%s/sim/blob/%lld", c->sim->base_url,
-	    (long long)a->id);
+	to = sim_answer_field(c->a, "Location");
+	if (f->location[0])
+		buf_add_str(to, f->location);
+	else
+		buf_printf(to, "%s/sim/blob/%lld", c->sim->base_url, (long long)a->id);
+	return true;
+}
+
+/* Leads to itself. */
+static bool
+get_loop(struct sim_call *c, struct err *e)
+{
+	(void)e;
+	c->a->status = 302;
+	buf_printf(sim_answer_field(c->a, "Location"), "%s/sim/loop", c->sim->base_url);
 	return true;
 }
 
@@ -406,5 +423,6 @@ const struct sim_route sim_github_routes[] = {
     {"GET", "repos/*/*/releases/assets/*", get_asset},
     {"GET", "*/*/releases/download/*/*", get_download},
     {"GET", "sim/blob/*", get_blob},
+    {"GET", "sim/loop", get_loop},
     {NULL, NULL, NULL},
 };

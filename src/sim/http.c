@@ -11,19 +11,35 @@ struct exchange {
 	struct net_timer timer;
 };
 
+/* Once what there is of the body has left. */
+static void
+break_off(void *ctx)
+{
+	struct exchange *x = ctx;
+	struct err e = {0};
+
+	(void)err_set(&e, ERR_IO, REASON_INTERNAL, "switched fault");
+	http_req_abort(x->req, &e);
+}
+
 /* Less than was announced cuts the connection. */
 static void
-respond_in_pieces(struct http_req *r, const struct sim_answer *a, const struct http_field *fields)
+respond_in_pieces(struct exchange *x, const struct http_field *fields)
 {
+	const struct sim_answer *a = &x->answer;
 	struct span body = buf_span(&a->body);
 	size_t n = a->cut ? body.n / 2 : body.n, step = n / 3 + 1;
 
-	if (!http_respond_head(r, a->status, fields, a->n_fields,
+	if (!http_respond_head(x->req, a->status, fields, a->n_fields,
 		a->chunked ? HTTP_LENGTH_UNKNOWN : (int64_t)body.n))
 		return;
 	for (size_t at = 0; at < n; at += step)
-		(void)http_respond_body(r, span_between(body, at, at + step < n ? at + step : n));
-	http_respond_end(r);
+		(void)http_respond_body(
+		    x->req, span_between(body, at, at + step < n ? at + step : n));
+	if (a->cut && a->chunked)
+		net_timer_start(x->http->loop, &x->timer, 50, break_off, x);
+	else
+		http_respond_end(x->req);
 }
 
 static void
@@ -38,7 +54,7 @@ respond(void *ctx)
 		fields[i].value = buf_span(&a->field_value[i]);
 	}
 	if (a->cut || a->chunked)
-		respond_in_pieces(x->req, a, fields);
+		respond_in_pieces(x, fields);
 	else
 		http_respond_full(
 		    x->req, a->status, a->content_type, fields, a->n_fields, buf_span(&a->body));

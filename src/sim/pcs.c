@@ -21,8 +21,8 @@ answer_bare(struct sim_call *c, int status)
 static void
 add_request_id(struct sim_call *c)
 {
-	buf_printf(
-	    sim_answer_field(c->a, "Request-ID"), "%032llx", (unsigned long long)c->sim->requests);
+	buf_printf(sim_answer_field(c->a, "Request-ID"), "%032llx",
+	    (unsigned long long)c->sim->requests[SIM_PCS]);
 }
 
 /* The chain of the signer, percent-encoded PEM. */

@@ -17,12 +17,16 @@ sim_init(struct sim *s, const uint8_t seed[static SIM_SEED_SIZE], const char *ba
 {
 	memset(s, 0, sizeof *s);
 	snprintf(s->base_url, sizeof s->base_url, "%s", base_url);
+	for (int g = 0; g < SIM_GROUP_COUNT; g++)
+		sim_fault_clear(&s->fault[g]);
 	return sim_platform_init(&s->platform, seed, base_url, now_s, e);
 }
 
 void
 sim_fini(struct sim *s)
 {
+	for (int g = 0; g < SIM_GROUP_COUNT; g++)
+		buf_fini(&s->fault[g].body);
 	sim_platform_fini(&s->platform);
 	sim_github_fini(&s->github);
 }
@@ -213,12 +217,40 @@ bend_answer(struct sim_call *c, enum sim_bend bend)
 static const struct sim_fault *
 find_fault(const struct sim_call *c, enum sim_group group)
 {
-	static const struct sim_fault none = {.status = 0};
+	static const struct sim_fault none = {.retry_after = -1};
 	const struct sim_fault *f = &c->sim->fault[group];
 
 	if (group == SIM_PCS && !sim_fault_is_for(f, sim_item_of(c->rq->path)))
 		return &none;
 	return f;
+}
+
+static void
+put_number(struct sim_answer *a, const char *name, int64_t v)
+{
+	if (v >= 0)
+		buf_printf(sim_answer_field(a, name), "%lld", (long long)v);
+}
+
+/* What a fault of GitHub's puts into an answer, or makes of it. */
+static void
+bend_github(struct sim_call *c, const struct sim_fault *f)
+{
+	struct sim_answer *a = c->a;
+	bool low = f->lower_case;
+
+	put_number(a, low ? "x-ratelimit-remaining" : "X-RateLimit-Remaining", f->remaining);
+	put_number(a, low ? "x-ratelimit-reset" : "X-RateLimit-Reset",
+	    f->reset_s < 0 ? -1 : c->now_s + f->reset_s);
+	if (f->encoding[0])
+		buf_add_str(sim_answer_field(a, "Content-Encoding"), f->encoding);
+	for (size_t i = 0; low && i < a->n_fields; i++)
+		if (strcmp(a->field_name[i], "ETag") == 0)
+			a->field_name[i] = "etag";
+	for (int64_t i = 0; i < f->pad; i++)
+		buf_add(&a->body, span_str(" "));
+	a->chunked = f->chunked;
+	a->cut = f->cut;
 }
 
 static void
@@ -237,8 +269,7 @@ serve_route(struct sim_call *c, const struct sim_route *r, enum sim_group group)
 		err_set(&e, ERR_IO, REASON_INTERNAL, "switched fault");
 		tell(c, group, &e);
 		c->a->status = f->status;
-		if (f->retry_after_s)
-			buf_printf(sim_answer_field(c->a, "Retry-After"), "%u", f->retry_after_s);
+		put_number(c->a, f->lower_case ? "retry-after" : "Retry-After", f->retry_after);
 	} else if (!r->handle(c, &e)) {
 		tell(c, group, &e);
 	} else if (!buf_ok(&c->a->body)) {
@@ -247,6 +278,8 @@ serve_route(struct sim_call *c, const struct sim_route *r, enum sim_group group)
 	} else {
 		bend_answer(c, f->bend);
 	}
+	if (group == SIM_GITHUB)
+		bend_github(c, f);
 }
 
 void
@@ -266,11 +299,11 @@ sim_serve(struct sim *s, const struct sim_request *rq, int64_t now_s, struct sim
 		buf_init(&a->field_value[i], FIELD_MAX);
 	buf_init(&a->body, ANSWER_MAX);
 	buf_init(&text, PATH_MAX_N);
-	s->requests++;
 	if (!split_path(rq->path, &text, seg, &n))
 		err_set(&e, ERR_NOTFOUND, REASON_NOT_FOUND, "no such path");
 	else
 		r = find_route(&c, seg, n, &group, &e);
+	s->requests[group]++;
 	if (r)
 		serve_route(&c, r, group);
 	else

@@ -18,7 +18,7 @@ struct sim {
 	struct sim_github github;
 	struct sim_fault fault[SIM_GROUP_COUNT];
 	int64_t offset_s; /* added to the time: documents of yesterday, or of next year */
-	uint64_t requests;
+	uint64_t requests[SIM_GROUP_COUNT];
 	uint64_t asked[SIM_ITEMS]; /* of them, for each item of collateral */
 	char base_url[200];
 };
@@ -27,7 +27,7 @@ struct sim_request {
 	struct span method, path, query, accept, if_none_match, body;
 };
 
-#define SIM_FIELDS_MAX 6
+#define SIM_FIELDS_MAX 10
 struct sim_answer {
 	int status;
 	const char *content_type;

@@ -256,6 +256,12 @@ github_shows_what_was_published(void **state)
 	assert_non_null(at);
 	assert_string_equal(ask(*state, "GET", at, NULL, 200), "{\"a\":1}");
 	sim_answer_fini(&a);
+	ask(*state, "PUT", "/sim/fault/github",
+	    "{\"location\":\"http://elsewhere/x\",\"remaining\":0}", 204);
+	ask(*state, "PUT", "/sim/fault/github", "{\"body_b64\":\"?\"}", 400);
+	ask(*state, "PUT", "/sim/fault/github", "{\"location\":7}", 400);
+	assert_non_null(strstr(ask(*state, "GET", "/sim/counts", NULL, 200), "\"github\":"));
+	ask(*state, "GET", "/sim/loop", NULL, 302);
 	ask(*state, "DELETE", "/sim/fault/github", NULL, 204);
 }
 

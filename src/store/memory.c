@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
+
 /* What has been submitted and not yet polled. */
 struct finished {
 	store_done_fn *done;
@@ -10,6 +12,8 @@ struct finished {
 	struct audit_query query;
 	store_evidence_fn *evidence;
 	struct evidence_query which;
+	store_list_fn *list;
+	uint8_t sha256[ATTEST_DIGEST];
 	void *ctx;
 };
 
@@ -23,8 +27,8 @@ struct memory {
 	struct store head; /* first */
 	store_wake_fn *wake;
 	void *wake_ctx;
-	struct rows apps, pins, bans, audit, evidence, finished;
-	struct rows arrived; /* evidence of one submit, copied */
+	struct rows apps, pins, bans, audit, evidence, lists, finished;
+	struct rows arrived, arrived_lists; /* of one submit, copied */
 	struct audit_chain chain;
 	bool closing;
 };
@@ -210,6 +214,114 @@ delete_evidence_of(struct memory *m, const char *app_name)
 			drop_evidence(m, i);
 }
 
+/* --- lists --- */
+
+static const struct pin_row *
+pin_of_list(const struct memory *m, const struct list_row *list)
+{
+	const struct pin_row *latest = NULL;
+
+	for (size_t i = 0; i < m->pins.n; i++) {
+		const struct pin_row *pin = row_at(&m->pins, i);
+
+		if (memcmp(pin->sha256, list->sha256, ATTEST_DIGEST) == 0
+		    && (!latest || pin->used_at > latest->used_at))
+			latest = pin;
+	}
+	return latest;
+}
+
+static struct list_row *
+find_list(const struct memory *m, const uint8_t sha256[static ATTEST_DIGEST])
+{
+	for (size_t i = 0; i < m->lists.n; i++) {
+		struct list_row *row = row_at(&m->lists, i);
+
+		if (memcmp(row->sha256, sha256, ATTEST_DIGEST) == 0)
+			return row;
+	}
+	return NULL;
+}
+
+static void
+drop_list(struct memory *m, size_t i)
+{
+	free((void *)(uintptr_t)((struct list_row *)row_at(&m->lists, i))->bytes.p);
+	drop(&m->lists, i);
+}
+
+/* Those that no pin names, and of the others the ones used longest ago while there are too many. */
+static void
+trim_lists(struct memory *m)
+{
+	for (;;) {
+		size_t sum = 0, oldest = 0;
+		int64_t at = INT64_MAX;
+
+		for (size_t i = m->lists.n; i-- > 0;) {
+			const struct list_row *row = row_at(&m->lists, i);
+			const struct pin_row *pin = pin_of_list(m, row);
+
+			if (!pin) {
+				drop_list(m, i);
+				oldest = oldest > i ? oldest - 1 : oldest;
+				continue;
+			}
+			sum += row->bytes.n;
+			if (pin->used_at < at) {
+				at = pin->used_at;
+				oldest = i;
+			}
+		}
+		if (sum <= LIMIT_PINNED_LISTS)
+			return;
+		drop_list(m, oldest);
+	}
+}
+
+/* Among the first, since it can fail. */
+static MUST_CHECK bool
+copy_lists(struct memory *m, const struct store_change *c, size_t n, struct err *e)
+{
+	if (!reserve(&m->arrived_lists, n, e) || !reserve(&m->lists, n, e))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		struct list_row row = c[i].u.list;
+		uint8_t *block;
+
+		if (c[i].op != STORE_PUT_LIST)
+			continue;
+		block = malloc(row.bytes.n + 1);
+		if (!block)
+			return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "list");
+		row.bytes = move_to(&block, row.bytes);
+		add(&m->arrived_lists, &row);
+	}
+	return true;
+}
+
+static void
+free_lists(struct rows *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		free((void *)(uintptr_t)((struct list_row *)row_at(r, i))->bytes.p);
+	r->n = 0;
+}
+
+static void
+put_list(struct memory *m)
+{
+	struct list_row row;
+
+	memcpy(&row, row_at(&m->arrived_lists, 0), sizeof row);
+	drop(&m->arrived_lists, 0);
+	if (find_list(m, row.sha256))
+		free((void *)(uintptr_t)row.bytes.p);
+	else
+		add(&m->lists, &row);
+	trim_lists(m);
+}
+
 static void
 apply(struct memory *m, const struct store_change *c)
 {
@@ -225,9 +337,14 @@ apply(struct memory *m, const struct store_change *c)
 	case STORE_PUT_PIN:
 		drop_pin(m, &c->u.pin);
 		add(&m->pins, &c->u.pin);
+		trim_lists(m);
 		break;
 	case STORE_DELETE_PIN:
 		drop_pin(m, &c->u.pin);
+		trim_lists(m);
+		break;
+	case STORE_PUT_LIST:
+		put_list(m);
 		break;
 	case STORE_PUT_BAN:
 		drop_ban(m, c->u.ban.name);
@@ -303,8 +420,9 @@ memory_submit(struct store *st, const struct store_change *c, size_t n, store_do
 		return err_set(e, ERR_NOT_NOW, REASON_STORE_FAILED, "closing");
 	if (!reserve(&m->apps, n, e) || !reserve(&m->pins, n, e) || !reserve(&m->bans, n, e)
 	    || !reserve(&m->audit, n, e) || !reserve(&m->finished, 1, e)
-	    || !copy_evidence(m, c, n, e) || !chain_rows(m, c, n, e)) {
+	    || !copy_evidence(m, c, n, e) || !copy_lists(m, c, n, e) || !chain_rows(m, c, n, e)) {
 		free_evidence(&m->arrived);
+		free_lists(&m->arrived_lists);
 		return false;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -336,6 +454,21 @@ memory_read_evidence(struct store *st, const struct evidence_query *q, store_evi
 	if (m->closing || !reserve(&m->finished, 1, e))
 		return err_set(e, ERR_NOT_NOW, REASON_STORE_FAILED, "closing");
 	add(&m->finished, &(struct finished){.evidence = done, .which = *q, .ctx = ctx});
+	m->wake(m->wake_ctx);
+	return true;
+}
+
+static bool
+memory_read_list(struct store *st, const uint8_t sha256[static ATTEST_DIGEST], store_list_fn *done,
+    void *ctx, struct err *e)
+{
+	struct memory *m = (struct memory *)st;
+	struct finished f = {.list = done, .ctx = ctx};
+
+	if (m->closing || !reserve(&m->finished, 1, e))
+		return err_set(e, ERR_NOT_NOW, REASON_STORE_FAILED, "closing");
+	memcpy(f.sha256, sha256, sizeof f.sha256);
+	add(&m->finished, &f);
 	m->wake(m->wake_ctx);
 	return true;
 }
@@ -405,6 +538,14 @@ hand_evidence(const struct memory *m, const struct finished *f)
 	f->evidence(f->ctx, first, n, more, NULL);
 }
 
+static void
+hand_list(const struct memory *m, const struct finished *f)
+{
+	const struct list_row *row = find_list(m, f->sha256);
+
+	f->list(f->ctx, row ? row->bytes : span_of(NULL, 0), NULL);
+}
+
 /* A done may submit again: what it adds is run too. */
 static void
 memory_poll(struct store *st)
@@ -420,6 +561,8 @@ memory_poll(struct store *st)
 			hand_rows(m, &f);
 		else if (f.evidence)
 			hand_evidence(m, &f);
+		else if (f.list)
+			hand_list(m, &f);
 		else if (f.done)
 			f.done(f.ctx, NULL);
 	}
@@ -439,6 +582,9 @@ memory_close(struct store *st)
 	free_evidence(&m->evidence);
 	free(m->evidence.p);
 	free(m->arrived.p);
+	free_lists(&m->lists);
+	free(m->lists.p);
+	free(m->arrived_lists.p);
 	free(m->finished.p);
 	free(m);
 }
@@ -447,6 +593,7 @@ static const struct store_ops ops = {.load = memory_load,
     .submit = memory_submit,
     .read_audit = memory_read_audit,
     .read_evidence = memory_read_evidence,
+    .read_list = memory_read_list,
     .copy = memory_copy,
     .audit_head = memory_audit_head,
     .poll = memory_poll,
@@ -468,6 +615,7 @@ store_memory_open(struct store **out, store_wake_fn *wake, void *wake_ctx, struc
 	m->bans.size = sizeof(struct ban_row);
 	m->audit.size = sizeof(struct audit_row);
 	m->evidence.size = m->arrived.size = sizeof(struct evidence_row);
+	m->lists.size = m->arrived_lists.size = sizeof(struct list_row);
 	m->finished.size = sizeof(struct finished);
 	*out = &m->head;
 	return true;

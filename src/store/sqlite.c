@@ -11,7 +11,7 @@
  * memory of a control plane that runs. */
 #define QUEUE_MAX 16384
 
-enum job_kind { JOB_WRITE, JOB_READ, JOB_EVIDENCE, JOB_COPY };
+enum job_kind { JOB_WRITE, JOB_READ, JOB_EVIDENCE, JOB_LIST, JOB_COPY };
 
 /* One submit, read or copy. */
 struct job {
@@ -20,17 +20,20 @@ struct job {
 	store_done_fn *done;
 	store_rows_fn *rows_done;
 	store_evidence_fn *evidence_done;
+	store_list_fn *list_done;
 	void *ctx;
 	struct err err;
 	struct audit_row *rows; /* what was read */
 	size_t row_n;
 	struct evidence_page page; /* the same of evidence */
+	struct span list; /* and a list's bytes */
 	size_t n; /* changes */
 	/* Behind it stands what was asked: its changes, its query, its path. */
 	union {
 		const struct store_change *change;
 		const struct audit_query *query;
 		const struct evidence_query *evidence;
+		const uint8_t *sha256;
 		const char *path;
 		void *bytes;
 	} asked;
@@ -201,6 +204,9 @@ run_jobs(struct sqlite_store *s, struct job *all)
 			read_rows(s, all);
 		else if (all->kind == JOB_EVIDENCE)
 			read_evidence(s, all);
+		else if (all->kind == JOB_LIST)
+			(void)!sqlite_db_read_list(
+			    &s->db, all->asked.sha256, &all->list, &all->err);
 		else if (!ok)
 			all->err = e;
 		finish(s, all);
@@ -340,6 +346,18 @@ sqlite_read_evidence(struct store *st, const struct evidence_query *q, store_evi
 }
 
 static bool
+sqlite_read_list(struct store *st, const uint8_t sha256[static ATTEST_DIGEST], store_list_fn *done,
+    void *ctx, struct err *e)
+{
+	struct job *j = job_new(JOB_LIST, sha256, ATTEST_DIGEST, ctx, e);
+
+	if (!j)
+		return false;
+	j->list_done = done;
+	return queue((struct sqlite_store *)st, j, e);
+}
+
+static bool
 sqlite_copy_to(struct store *st, const char *path, store_done_fn *done, void *ctx, struct err *e)
 {
 	struct job *j = job_new(JOB_COPY, path, strlen(path) + 1, ctx, e);
@@ -380,8 +398,11 @@ sqlite_poll(struct store *st)
 		else if (all->kind == JOB_EVIDENCE)
 			all->evidence_done(
 			    all->ctx, all->page.rows, all->page.n, all->page.more, why);
+		else if (all->kind == JOB_LIST)
+			all->list_done(all->ctx, all->list, why);
 		else if (all->done)
 			all->done(all->ctx, why);
+		free((void *)(uintptr_t)all->list.p);
 		evidence_page_free(&all->page);
 		free(all->rows);
 		free(all);
@@ -416,6 +437,7 @@ static const struct store_ops ops = {.load = sqlite_load,
     .submit = sqlite_submit,
     .read_audit = sqlite_read_audit,
     .read_evidence = sqlite_read_evidence,
+    .read_list = sqlite_read_list,
     .copy = sqlite_copy_to,
     .audit_head = sqlite_audit_head,
     .poll = sqlite_poll,

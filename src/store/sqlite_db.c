@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 
 static const char schema[] =
     "CREATE TABLE app (name TEXT PRIMARY KEY, repo TEXT NOT NULL, repo_id INTEGER NOT NULL,"
@@ -25,8 +25,12 @@ static const char ban_schema[] = "CREATE TABLE IF NOT EXISTS ban (name TEXT PRIM
 static const char *const change_sql[SQLITE_DB_OPS] = {
     [STORE_PUT_APP] = "INSERT OR REPLACE INTO app VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)",
     [STORE_DELETE_APP] = "DELETE FROM app WHERE name = ?1",
-    [STORE_PUT_PIN] = "INSERT OR REPLACE INTO pin VALUES (?1,?2,?3,?4)",
+    [STORE_PUT_PIN] = "INSERT INTO pin VALUES (?1,?2,?3,?4,?5,?6,?7) ON CONFLICT DO UPDATE SET"
+		      " sha256 = excluded.sha256, pinned_at = excluded.pinned_at,"
+		      " repo_id = excluded.repo_id, secret = excluded.secret,"
+		      " used_at = excluded.used_at",
     [STORE_DELETE_PIN] = "DELETE FROM pin WHERE repo = ?1 AND release_tag = ?2",
+    [STORE_PUT_LIST] = sqlite_list_put,
     [STORE_PUT_BAN] = "INSERT OR REPLACE INTO ban VALUES (?1,?2)",
     [STORE_LIFT_BAN] = "DELETE FROM ban WHERE name = ?1",
     [STORE_PUT_EVIDENCE] = sqlite_evidence_put,
@@ -105,7 +109,7 @@ write_schema(struct sqlite_db *d, const char *tmp, struct err *e)
 		return sqlite_failed(d, "cannot make", e);
 	return sqlite_run(d, "BEGIN", e) && sqlite_run(d, pragmas, e) && sqlite_run(d, schema, e)
 	       && sqlite_run(d, sqlite_audit_schema, e) && sqlite_run(d, sqlite_evidence_schema, e)
-	       && sqlite_run(d, "COMMIT", e);
+	       && sqlite_run(d, sqlite_list_schema, e) && sqlite_run(d, "COMMIT", e);
 }
 
 /* A new file gets its name when it is whole, so that a file of that name that is empty or has no
@@ -198,7 +202,8 @@ migrate(struct sqlite_db *d, int64_t from, struct err *e)
 
 	snprintf(version, sizeof version, "PRAGMA user_version=%d", SCHEMA_VERSION);
 	if (sqlite_run(d, "BEGIN IMMEDIATE", e) && (from > 1 || sqlite_audit_migrate(d, e))
-	    && sqlite_run(d, sqlite_evidence_schema, e) && sqlite_run(d, version, e)
+	    && (from > 2 || sqlite_run(d, sqlite_evidence_schema, e))
+	    && sqlite_run(d, sqlite_list_schema, e) && sqlite_run(d, version, e)
 	    && sqlite_run(d, "COMMIT", e))
 		return true;
 	sqlite_db_rollback(d);
@@ -296,7 +301,8 @@ check_tables(struct sqlite_db *d, struct err *e)
 	    " OR sql GLOB 'CREATE TRIGGER audit_in_order *'"
 	    " OR sql GLOB 'CREATE TRIGGER evidence_app_gone *'"
 	    " OR sql GLOB 'CREATE TRIGGER evidence_changed *'"
-	    " OR sql GLOB 'CREATE TRIGGER evidence_gone *')";
+	    " OR sql GLOB 'CREATE TRIGGER evidence_gone *'"
+	    " OR sql GLOB 'CREATE TRIGGER pin_changed *' OR sql GLOB 'CREATE TRIGGER pin_gone *')";
 	int64_t tables = 0, more = 0;
 
 	if (!ask_int(d, ours, &tables, e) || !ask_int(d, others, &more, e))
@@ -389,6 +395,9 @@ bind_pin(sqlite3_stmt *q, const struct pin_row *p, bool whole)
 	if (whole) {
 		rc |= sqlite3_bind_blob(q, 3, p->sha256, sizeof p->sha256, SQLITE_STATIC);
 		rc |= sqlite3_bind_int64(q, 4, p->pinned_at);
+		rc |= sqlite3_bind_int64(q, 5, p->repo_id);
+		rc |= sqlite3_bind_int(q, 6, p->secret);
+		rc |= sqlite3_bind_int64(q, 7, p->used_at);
 	}
 	return rc;
 }
@@ -426,6 +435,7 @@ bind_change(sqlite3_stmt *q, const struct store_change *c)
 		return bind_gone_evidence(q, &c->u.evidence);
 	case STORE_ADD_AUDIT:
 	case STORE_PUT_EVIDENCE:
+	case STORE_PUT_LIST:
 		break; /* they have files of their own */
 	}
 	return SQLITE_MISUSE;
@@ -449,12 +459,16 @@ sqlite_db_apply(struct sqlite_db *d, const struct store_change *c, struct err *e
 		ok = sqlite_audit_bind(d, q, &row, e);
 	} else if (c->op == STORE_PUT_EVIDENCE) {
 		ok = sqlite_evidence_bind(d, q, &c->u.evidence, e);
+	} else if (c->op == STORE_PUT_LIST) {
+		ok = sqlite_list_bind(d, q, &c->u.list, e);
 	} else {
 		ok = bind_change(q, c) == SQLITE_OK || sqlite_failed(d, "cannot bind", e);
 	}
 	ok = ok && (sqlite3_step(q) == SQLITE_DONE || sqlite_failed(d, "cannot write", e));
 	sqlite3_reset(q);
 	sqlite3_clear_bindings(q);
+	if (ok && c->op == STORE_PUT_LIST && sqlite3_changes(d->db) > 0)
+		ok = sqlite_list_trim(d, e);
 	return ok;
 }
 
@@ -508,6 +522,9 @@ read_pin(sqlite3_stmt *q, struct pin_row *p)
 		return false;
 	memcpy(p->sha256, sha, sizeof p->sha256);
 	p->pinned_at = sqlite3_column_int64(q, 3);
+	p->repo_id = sqlite3_column_int64(q, 4);
+	p->secret = sqlite3_column_int(q, 5) != 0;
+	p->used_at = sqlite3_column_int64(q, 6);
 	return COLUMN(q, 0, p->repo) && COLUMN(q, 1, p->release_tag);
 }
 

@@ -51,6 +51,10 @@ MUST_CHECK bool sqlite_db_read_evidence(
     struct sqlite_db *d, const struct evidence_query *q, struct evidence_page *out, struct err *e);
 void evidence_page_free(struct evidence_page *p);
 
+/* The list of a digest, which the caller frees; p is NULL where there is none. */
+MUST_CHECK bool sqlite_db_read_list(struct sqlite_db *d, const uint8_t sha256[static ATTEST_DIGEST],
+    struct span *bytes, struct err *e);
+
 /* A copy that is being made, in pieces, between which changes may go on. */
 struct sqlite_copy {
 	sqlite3 *db;

@@ -41,6 +41,17 @@ MUST_CHECK bool sqlite_audit_migrate(struct sqlite_db *d, struct err *e);
 MUST_CHECK bool sqlite_audit_load(
     struct sqlite_db *d, const struct store_loader *to, struct err *e);
 
+/* -- sqlite_list.c -- */
+
+/* What makes schema 4 of 3; the statement that puts a list. */
+extern const char sqlite_list_schema[], sqlite_list_put[];
+
+MUST_CHECK bool sqlite_list_bind(
+    struct sqlite_db *d, sqlite3_stmt *q, const struct list_row *row, struct err *e);
+
+/* Drop the lists that were used longest ago, above LIMIT_PINNED_LISTS. */
+MUST_CHECK bool sqlite_list_trim(struct sqlite_db *d, struct err *e);
+
 /* -- sqlite_evidence.c -- */
 
 /* The tables; the statements that keep shared bytes, that put a row and that delete one. */

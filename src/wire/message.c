@@ -209,6 +209,17 @@ parse_evidence_request(struct msg *m, struct err *e)
 }
 
 static bool
+get_retry(const struct msg *m, int64_t *out, struct err *e)
+{
+	const struct json_node *n;
+
+	*out = 0;
+	if (!find(m, "retry_after_s", JSON_NUMBER, &n, e))
+		return false;
+	return !n || json_int(n, 0, 1000000000, out) || bad_type(e, "retry_after_s");
+}
+
+static bool
 parse_status(struct msg *m, struct err *e)
 {
 	struct msg_status *s = &m->u.status;
@@ -218,7 +229,7 @@ parse_status(struct msg *m, struct err *e)
 	       && get_str(m, "cause", s->cause, sizeof s->cause, e)
 	       && get_str(m, "detail", s->detail, sizeof s->detail, e)
 	       && get_str(m, "expires_at", s->expires_at, sizeof s->expires_at, e)
-	       && get_version(m, 0, &s->tunnel_version, e);
+	       && get_retry(m, &s->retry_after_s, e) && get_version(m, 0, &s->tunnel_version, e);
 }
 
 static bool

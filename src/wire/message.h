@@ -101,6 +101,7 @@ struct msg_status {
 	char detail[256];
 	char expires_at[32];
 	unsigned tunnel_version; /* 0 where absent */
+	int64_t retry_after_s; /* 0 where absent */
 };
 
 struct msg {

@@ -140,7 +140,7 @@ reads_what_it_writes(void **state)
 	struct msg_register r = {"o/r", "v1", "app", "sandbox-1", "id", 2};
 	struct msg_attest_request q = {"00ff", 30, "periodic", true};
 	struct msg_evidence_request ev = {"7", "00ff", 5};
-	struct msg_status s = {"invalid", "measurement_mismatch:mrtd", "", "a \"b\"", "", 1};
+	struct msg_status s = {"invalid", "measurement_mismatch:mrtd", "", "a \"b\"", "", 1, 57};
 	struct buf out, body;
 	struct fields f, back;
 	struct msg m;
@@ -186,6 +186,7 @@ reads_what_it_writes(void **state)
 	assert_true(msg_parse(&m, buf_span(&out), MSG_FROM_CONTROL, &e));
 	assert_string_equal(m.u.status.detail, "a \"b\"");
 	assert_int_equal(m.u.status.tunnel_version, 1);
+	assert_int_equal(m.u.status.retry_after_s, 57);
 	msg_fini(&m);
 	buf_clear(&out);
 	msg_write_attest_response(
@@ -328,6 +329,8 @@ says_no_in_two_forms(void **state)
 	assert_true(
 	    span_is(buf_span(&out), "ee; error=destination_unavailable; details=\"no_tunnel\""));
 	assert_int_equal(problem_retry_after(&e), 5);
+	e.retry_s = 57;
+	assert_int_equal(problem_retry_after(&e), 57);
 	buf_fini(&out);
 }
 

@@ -135,6 +135,8 @@ msg_write_status(struct buf *out, const struct msg_status *m)
 	put_opt(&w, "cause", m->cause);
 	put_opt(&w, "detail", m->detail);
 	put_opt(&w, "expires_at", m->expires_at);
+	if (m->retry_after_s)
+		jw_int(&w, "retry_after_s", m->retry_after_s);
 	if (m->tunnel_version)
 		jw_str(&w, "tunnel_version", m->tunnel_version == 2 ? "2" : "1");
 	jw_end_object(&w);
@@ -151,6 +153,7 @@ msg_status_of(struct msg_status *m, const char *state, const struct err *e)
 	snprintf(m->reason, sizeof m->reason, "%s", err_wire(e, token));
 	snprintf(m->cause, sizeof m->cause, "%s", cause ? cause : "");
 	snprintf(m->detail, sizeof m->detail, "%s", e->shown);
+	m->retry_after_s = e->retry_s;
 }
 
 /* Say whether an earlier field has the i-th one's name. */

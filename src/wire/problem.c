@@ -62,6 +62,8 @@ proxy_status_write(struct buf *out, const char *name, const struct err *e)
 unsigned
 problem_retry_after(const struct err *e)
 {
+	if (e->retry_s)
+		return e->retry_s;
 	switch (reason_http(e->reason)) {
 	case 503:
 		return 5;
