@@ -502,7 +502,9 @@ def test_what_is_not_imported(world, bundle):
     whole = bundle.read_text()
     assert eectl(world, "import", folder, bundle)[0] == 0
     kept = {p.name: p.read_bytes() for p in folder.iterdir()}
-    for text, code, word in ((whole.replace("nextUpdate", "nextUpdatf", 1), 3, "tcb_info_signature"), ("{}", 2, "collateral_malformed"),
+    unsigned = json.dumps({**json.loads(whole), "pck_crl_issuer_chain": ""})  # nobody could say whose CRL it is
+    for text, code, word in ((whole.replace("nextUpdate", "nextUpdatf", 1), 3, "tcb_info_signature"), (unsigned, 3, "no_chain"),
+                             ("{}", 2, "collateral_malformed"),
                              (whole[:-1], 2, "collateral_malformed"), ("[" + whole + "]", 2, "collateral_malformed")):
         bundle.write_text(text)
         got, _, complaint = eectl(world, "import", folder, bundle)

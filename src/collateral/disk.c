@@ -112,9 +112,12 @@ disk_judge(struct eedcap_context *dcap, const struct marks *m, const struct coll
 	c.key = *key;
 	c.now_s = now_s;
 	for (int i = 0; i < EEDCAP_ITEMS; i++)
-		c.floor[i] = marks_of_platform(m, key, (enum eedcap_item)i);
+		c.floor[i] = marks_of_item(m, key, (enum eedcap_item)i);
 	parts_fini(&c.fresh);
 	ok = parts_of_bundle(&c.fresh, json, &out->why);
+	/* Without one the CRL's signature cannot be checked before a quote comes. */
+	if (ok && c.fresh.item[EEDCAP_PCK_CRL].chain.n == 0)
+		ok = refuse(&out->why, "pckcrl_no_chain", "a bundle without pck_crl_issuer_chain");
 	if (ok)
 		compose_run(&c);
 	for (int i = 0; ok && c.handle && i < EEDCAP_ITEMS; i++) {

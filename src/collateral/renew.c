@@ -129,13 +129,21 @@ note_why(struct entry *en, const struct compose *made)
 	    p->base, made->detail[0] ? made->detail : arg);
 }
 
+/* What was gathered stands on what was held when it began. A file that was taken since is newer. */
+static bool
+is_outrun(const struct entry *en, const struct compose *made)
+{
+	return made->handle && en->col && en->col->bundle.p != made->held.p;
+}
+
 static void
 on_gathered(struct compose *made, void *ctx)
 {
 	struct entry *en = ctx;
 	struct collateral_client *c = en->client;
-	bool came = made->handle != NULL, failed = made->why[0] != '\0' || compose_is_partial(made);
-	bool first = en->col == NULL;
+	bool outrun = is_outrun(en, made), first = en->col == NULL;
+	bool came = made->handle != NULL && !outrun;
+	bool failed = made->why[0] != '\0' || compose_is_partial(made);
 
 	en->gather = NULL;
 	en->landed_ms = env_now_ms(c->env);
@@ -162,6 +170,8 @@ on_gathered(struct compose *made, void *ctx)
 		en->confirmed_ms = en->landed_ms;
 	}
 	set_due(en);
+	if (outrun)
+		en->due_ms = en->landed_ms;
 	tell_of_landing(en);
 	entry_settle(en);
 	keep_save(c);

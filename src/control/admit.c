@@ -1,3 +1,4 @@
+#include "control/api.h"
 #include "control/attest_impl.h"
 #include "control/audit.h"
 #include "control/reload.h"
@@ -255,6 +256,11 @@ attempt_claim(void *ctx)
 	struct attempt *a = ctx;
 	struct err e = {0};
 
+	if (apps_is_going(a->c, a->id->app_name)) {
+		(void)err_set(&e, ERR_POLICY, REASON_ADMIN_REMOVED, "an admin removes the app");
+		attempt_refuse(a, &e);
+		return;
+	}
 	if (!fill_admission(a, &e)
 	    || !registry_claim(a->c->registry, &a->admission, control_now(a->c), &a->claim, &e)) {
 		attempt_refuse(a, &e);

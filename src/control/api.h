@@ -45,6 +45,8 @@ void apps_attest(struct control *c, struct http_req *r, struct span app);
 /* ?limit= and ?after= of a list by names. One that is there must be one that is taken. */
 MUST_CHECK bool apps_read_page(
     struct http_req *r, size_t *limit, char after[static ATTEST_APP_MAX + 1], struct err *e);
+/* Say whether the name is being freed: nobody's row may be written behind that. */
+bool apps_is_going(const struct control *c, const char *name);
 void apps_ban(struct control *c, struct http_req *r, struct span app);
 void apps_unban(struct control *c, struct http_req *r, struct span app);
 

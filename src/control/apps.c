@@ -266,13 +266,6 @@ removed(void *ctx, const struct err *why)
 	for (struct tunnel *t = c->tunnels; t; t = t->next)
 		if (strcmp(t->session.id->app_name, m->name) == 0)
 			tunnel_event(t, SESSION_EV_REMOVED);
-	/* An attempt may have put its row behind the first removal, before it was told of it; not
-	 * where the registry is closed, since then none is written any more. */
-	struct store_change again = {.op = STORE_DELETE_APP};
-
-	memcpy(again.u.app.name, m->name, sizeof m->name);
-	if (!control_submit(c, &again, 1, NULL, NULL, &e) && e.reason != REASON_DRAINING)
-		log_failure(&c->env->log, LOG_ERROR, "remove_failed", &e, "app", m->name, NULL);
 	removal_end(m, NULL);
 }
 
@@ -284,6 +277,12 @@ removal_of(const struct control *c, const char *name)
 	while (m && strcmp(m->name, name) != 0)
 		m = m->next;
 	return m;
+}
+
+bool
+apps_is_going(const struct control *c, const char *name)
+{
+	return removal_of(c, name) != NULL;
 }
 
 static void

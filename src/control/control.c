@@ -90,15 +90,27 @@ control_close_store(struct control *c)
 	store_close(st);
 }
 
-/* A machine that is genuine and not let in may go on trying for ever: ROWS_AT_ONCE rows, then one each
- * ROW_COSTS_S, and the rest by their number. */
+/* A machine that is genuine and not let in may go on trying for ever, from many addresses: of each
+ * ROWS_AT_ONCE rows, then one a ROW_COSTS_S, of all together ALL_TIMES as many, and the rest by their
+ * number. The gates' seconds are of ROW_COSTS_S. */
 #define ROWS_AT_ONCE 60
 #define ROW_COSTS_S  60
+#define ALL_TIMES    10
 
-struct gate *
-control_refusal_gate(const uint8_t key[static 16])
+bool
+control_limit_refusals(struct control *c, const uint8_t key[static 16])
 {
-	return gate_new(1, ROWS_AT_ONCE, key); /* whose seconds are of ROW_COSTS_S */
+	c->refusal_rows = gate_new(1, ROWS_AT_ONCE, key);
+	c->all_refusal_rows = gate_new(ALL_TIMES, ALL_TIMES * ROWS_AT_ONCE, key);
+	return c->refusal_rows && c->all_refusal_rows;
+}
+
+static bool
+may_have_row(struct control *c, const char *peer)
+{
+	uint64_t now = env_now_ms(c->env) / ROW_COSTS_S;
+
+	return gate_take(c->refusal_rows, peer, now) && gate_take(c->all_refusal_rows, "", now);
 }
 
 void
@@ -122,7 +134,7 @@ control_refused(struct control *c, const struct attest_identity *id, const char 
 		log_failure(&c->env->log, LOG_WARN, "refused", why, "app", id->app_name, "agent",
 		    id->agent_id, "repo", id->repo, "network", id->network, "peer", peer, "cause",
 		    cause, NULL);
-	if (proven && !gate_take(c->refusal_rows, peer, env_now_ms(c->env) / ROW_COSTS_S)) {
+	if (proven && !may_have_row(c, peer)) {
 		c->untold_n++;
 	} else if (proven) {
 		struct audit_note n = *proven;

@@ -59,6 +59,7 @@ struct control {
 	struct admin_rule admin;
 	struct gate *gate;
 	struct gate *reads, *quotes; /* of evidence: as it stands, and fresh */
+	unsigned reading; /* pages of it that are being read from the disk */
 	struct lookups *lookups; /* of releases that nobody here has seen yet */
 	struct resolve_cache *resolves;
 
@@ -80,7 +81,8 @@ struct control {
 	char policy_sent[ROW_DETAIL_MAX + 1]; /* on its way to the disk */
 
 	struct removal *removals; /* of names, on their way to the disk */
-	struct gate *refusal_rows; /* how many an address may cause */
+	struct gate *refusal_rows,
+	    *all_refusal_rows; /* how many an address may cause; all of them */
 	uint64_t untold_n; /* refusals that are to be told of by their number */
 	int64_t certificate_told_s; /* when the log was last told that it ends soon */
 
@@ -110,8 +112,8 @@ bool control_may_log(struct control *c);
 void control_refused(struct control *c, const struct attest_identity *id, const char *peer,
     const struct err *why, const struct audit_note *proven);
 
-/* The limit on those rows, for refusal_rows. */
-MUST_CHECK struct gate *control_refusal_gate(const uint8_t key[static 16]);
+/* Make the limits on those rows. */
+MUST_CHECK bool control_limit_refusals(struct control *c, const uint8_t key[static 16]);
 
 /* As store_submit; refused with DRAINING once the registry is closed. */
 MUST_CHECK bool control_submit(struct control *c, const struct store_change *v, size_t n,

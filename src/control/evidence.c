@@ -7,6 +7,10 @@
 #include <stdlib.h>
 
 #define PAGE_DEFAULT 16
+/* Of all visitors together: a page is some megabytes, and commits wait for what is read. */
+#define READING_MAX 32
+/* What an HTTP answer's queue takes at once. */
+#define ANSWER_MAX (3500u * 1024)
 
 static void
 on_forgotten(void *ctx, const struct err *why)
@@ -37,9 +41,18 @@ evidence_answer(struct control *c, struct http_req *r, const char *app_name,
 {
 	struct buf b;
 
-	buf_init(&b, LIMIT_EVIDENCE);
+	buf_init(&b, ANSWER_MAX);
 	evidence_write(&b, app_name, c->custom_root, rows, n, next);
-	api_answer(r, 200, "application/json", &b);
+	if (buf_ok(&b)) {
+		api_answer(r, 200, "application/json", &b);
+	} else {
+		struct err e = {0};
+
+		(void)err_show(&e, "the evidence of these replicas is larger than one answer");
+		(void)err_set(
+		    &e, ERR_LIMIT, REASON_INTERNAL, "evidence above %u bytes", ANSWER_MAX);
+		api_refuse(r, &e, NULL, NULL);
+	}
 	buf_fini(&b);
 }
 
@@ -108,6 +121,7 @@ got_rows(void *ctx, const struct evidence_row *rows, size_t n, bool more, const 
 {
 	struct asked *a = ctx;
 
+	a->c->reading--;
 	if (a->r) {
 		http_req_set_ops(a->r, NULL, NULL);
 		if (why)
@@ -167,6 +181,9 @@ evidence_get(struct control *c, struct http_req *r, struct span app)
 
 	if (!gate_take(c->reads, control_client(c, r, client), env_now_ms(c->env)))
 		(void)err_set(&e, ERR_LIMIT, REASON_RATE_LIMITED, "above the rate for an address");
+	else if (c->reading >= READING_MAX)
+		(void)err_set(
+		    &e, ERR_LIMIT, REASON_RATE_LIMITED, "%u pages are being read", c->reading);
 	else if (!c->store)
 		(void)err_set(&e, ERR_NOT_NOW, REASON_DRAINING, "the registry is closed");
 	else if (is_known(c, app, &e)) {
@@ -182,8 +199,10 @@ evidence_get(struct control *c, struct http_req *r, struct span app)
 	a->r = r;
 	(void)span_cstr(app, a->q.app_name, sizeof a->q.app_name);
 	http_req_set_ops(r, &ops, a);
-	if (read_query(r, &a->q, &e) && store_read_evidence(c->store, &a->q, got_rows, a, &e))
+	if (read_query(r, &a->q, &e) && store_read_evidence(c->store, &a->q, got_rows, a, &e)) {
+		c->reading++;
 		return;
+	}
 	http_req_set_ops(r, NULL, NULL);
 	api_refuse(r, &e, NULL, NULL);
 	free(a);

@@ -242,7 +242,8 @@ consider(void *ctx, void *session)
 	    || (k->f->agent_id[0] && strcmp(k->f->agent_id, t->session.id->agent_id) != 0))
 		return;
 	k->some = true;
-	if (t->carriage.version == 2 && (!k->best || n < k->n)) {
+	if (t->carriage.version == 2
+	    && (!k->best || n < k->n || (n == k->n && t->fresh_ms < k->best->fresh_ms))) {
 		k->best = t;
 		k->n = n;
 	}

@@ -336,8 +336,7 @@ open_gate(struct control *c, struct err *e)
 	    .interval_s = (uint32_t)c->set->attest_interval_sec,
 	    .deadline_s = (uint32_t)c->set->attest_deadline_sec,
 	    .verify_s = (uint32_t)c->set->verify_timeout_sec};
-	c->refusal_rows = control_refusal_gate(key);
-	return (c->gate && c->reads && c->quotes && c->refusal_rows && c->lookups)
+	return (c->gate && c->reads && c->quotes && c->lookups && control_limit_refusals(c, key))
 	       || err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "gate");
 }
 

@@ -156,6 +156,7 @@ stop_now(struct control *c)
 	gate_free(c->reads);
 	gate_free(c->quotes);
 	gate_free(c->refusal_rows);
+	gate_free(c->all_refusal_rows);
 	lookups_free(c->lookups);
 	resolve_cache_free(c->resolves);
 	tls_ctx_free(c->tls);

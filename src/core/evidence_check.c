@@ -275,6 +275,9 @@ evidence_check(const struct evidence_file *f, const struct evidence_item *it,
 	c.view.bound_claims = it->v.bound ? NULL : attest_legacy_claims;
 	note(out, EVIDENCE_CLAIMS, check_claims, &c);
 	note(out, EVIDENCE_BINDING, check_binding, &c);
+	/* Nothing contradicts it, and nothing is proven by it. */
+	if (!it->v.bound && out->step[EVIDENCE_BINDING] == EVIDENCE_HOLDS)
+		out->step[EVIDENCE_BINDING] = EVIDENCE_NOT_ASKED;
 	check_by_list(&c, out);
 }
 

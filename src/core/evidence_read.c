@@ -281,6 +281,8 @@ take_items(struct reading *r, const struct json_node *all)
 {
 	struct evidence_file *f = r->f;
 
+	if (all->count == 0 && r->f->more)
+		return odd(r, "replicas", "is empty on this page: ask for the next one");
 	if (all->count == 0)
 		return odd(r, "replicas", "is empty: nothing was verified");
 	if (all->count > EVIDENCE_REPLICAS_MAX)

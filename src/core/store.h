@@ -57,7 +57,7 @@ struct evidence_query {
 };
 #define STORE_EVIDENCE_MAX 64
 /* Rows end where they hold more than this together, but for the first. */
-#define STORE_EVIDENCE_BYTES (8u * 1024 * 1024)
+#define STORE_EVIDENCE_BYTES (1024u * 1024)
 
 /* The rows are valid until it returns; `more`: others follow; e as in store_done_fn. */
 typedef void store_evidence_fn(

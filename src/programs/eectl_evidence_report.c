@@ -78,6 +78,7 @@ write_replica(struct jw *w, const struct evidence_item *it, const struct evidenc
 	jw_str(w, "app_name", v->id.app_name);
 	jw_str(w, "network", v->id.network);
 	jw_str(w, "agent_id", v->id.agent_id);
+	jw_str(w, "freshness", v->bound ? "bound" : "none");
 	jw_str(w, "audience", v->bound ? v->audience : NULL);
 	if (v->bound)
 		jw_hex(w, "nonce", span_of(v->nonce, sizeof v->nonce));
