@@ -91,7 +91,8 @@ def test_names_stay_with_whom_they_belong_to(tmp_path):
         all_at_once(world, control, ROUNDS)
         grown = rss_kib(control.proc.pid) - before
         print(f"{ROUNDS} attempts: grew by {grown} KiB")
-        assert grown < 8192
+        if "asan" not in str(harness.BUILD):  # which keeps freed memory, to see who uses it
+            assert grown < 8192
         harness.wait_for("all but the owner to be gone", lambda: control.resolve()[1]["replicas"]["connected"] == 1)
         app = control.get("/v1/apps/myapp")[1]
         assert [r["agent_id"] for r in app["tunnels"]] == ["owner"], app
