@@ -50,7 +50,11 @@ sqlite_failed(const struct sqlite_db *d, const char *what, struct err *e)
 bool
 sqlite_refused(const struct sqlite_db *d, const char *why, struct err *e)
 {
-	return err_set(e, ERR_USAGE, REASON_STORE_FAILED, "%.80s: %.70s", d->path, why);
+	size_t n = strlen(d->path), most = 80;
+
+	/* The end of a path says more than its beginning. */
+	return err_set(e, ERR_USAGE, REASON_STORE_FAILED, "%s%s: %.70s", n > most ? "..." : "",
+	    n > most ? d->path + n - most : d->path, why);
 }
 
 bool
