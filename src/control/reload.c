@@ -39,6 +39,7 @@ reload_check(const struct settings *set, struct err *e)
 
 	if (!reload_read_networks(set, &nets, e))
 		return false;
+	networks_free(&nets);
 	if (!set->tls_cert)
 		return true;
 	tls = tls_ctx_server(set->tls_cert, set->tls_key, e);
@@ -79,7 +80,9 @@ reload_judge(struct tunnel *t)
 		return;
 	if (!net)
 		(void)err_set(&why, ERR_POLICY, REASON_INVALID_NETWORK, "not served any more");
-	else if (!t->replica || policy_judge_admission(net, &t->earned, &why))
+	else if (!t->replica
+		 || (policy_judge_repo(net, id->repo, 0, &why)
+		     && policy_judge_admission(net, &t->earned, &why)))
 		return;
 	(void)err_token(&why, token);
 	(void)err_set(&e, ERR_POLICY, REASON_POLICY, "%s: %s", token, why.detail);
@@ -111,6 +114,7 @@ reload_networks(struct control *c)
 		failed(c, "EE_NETWORKS_FILE", &e);
 		return;
 	}
+	networks_free(&c->nets);
 	c->nets = nets;
 	c->nets_age++;
 	for (struct tunnel *t = c->tunnels; t; t = t->next)

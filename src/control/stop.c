@@ -151,6 +151,7 @@ stop_now(struct control *c)
 	net_loop_free(c->loop);
 	eedcap_context_free(c->dcap); /* no worker runs any more */
 	registry_free(c->registry);
+	networks_free(&c->nets);
 	gate_free(c->gate);
 	gate_free(c->reads);
 	gate_free(c->quotes);

@@ -200,6 +200,7 @@ static bool
 take_release(struct flight *f, const struct json_doc *d, struct err *e)
 {
 	const struct json_node *a = find_asset(f, d), *tag = json_get(d, json_top(d), "tag_name");
+	const struct json_node *immutable = json_get(d, json_top(d), "immutable");
 	int64_t size;
 
 	if (json_has_dup(json_top(d)) || !json_is(tag, f->tag))
@@ -212,6 +213,7 @@ take_release(struct flight *f, const struct json_doc *d, struct err *e)
 		return failed(e, ERR_IO, "bad_answer", f);
 	if (size > (int64_t)LIMIT_ALLOWLIST)
 		return failed(e, ERR_LIMIT, "too_big", f);
+	f->found.immutable = immutable && immutable->type == JSON_TRUE;
 	/* Same upload, and GitHub says same bytes: they need not come again. */
 	f->old_asset = f->old && f->old->have && f->found.has_digest
 		       && f->old->repo_id == f->found.repo_id

@@ -14,7 +14,7 @@
 struct ground {
 	bool have; /* a flight came home: all below is set */
 	int64_t repo_id, asset_id;
-	bool is_private;
+	bool is_private, immutable;
 	char repo_etag[FLIGHT_ETAG_MAX], release_etag[FLIGHT_ETAG_MAX]; /* "" where none came */
 	bool has_digest; /* GitHub's word on the asset */
 	uint8_t digest[32];

@@ -152,8 +152,10 @@ deliver(void *ctx)
 {
 	struct release_wait *w = ctx, copy = *w;
 	const struct ground *g = &w->entry->ground;
-	struct release_asset a = {
-	    .repo_id = g->repo_id, .is_private = g->is_private, .bytes = buf_span(&g->bytes)};
+	struct release_asset a = {.repo_id = g->repo_id,
+	    .is_private = g->is_private,
+	    .immutable = g->immutable,
+	    .bytes = buf_span(&g->bytes)};
 
 	memcpy(a.sha256, g->sha256, sizeof a.sha256);
 	wait_unlink(w);
