@@ -42,6 +42,8 @@ struct collateral_client {
 	struct gather_plan plan;
 	struct entry *entries;
 	size_t n;
+	void (*changed)(void *ctx, const struct collateral_key *k);
+	void *changed_ctx;
 };
 
 struct collateral *
@@ -230,6 +232,22 @@ on_gathered(struct eedcap_collateral *handle, const struct err *why, void *ctx)
 		en->col = col;
 	}
 	landed(en, why);
+	if (col && en->client->changed)
+		en->client->changed(en->client->changed_ctx, &en->key);
+}
+
+void
+collateral_client_reload(struct collateral_client *c)
+{
+	for (struct entry *en = c->entries; en; en = en->next) {
+		struct err why = {0};
+
+		if (en->gather)
+			continue;
+		en->gather = gather_start(&c->plan, &en->key, on_gathered, en, &why);
+		if (en->gather == NULL)
+			landed(en, &why);
+	}
 }
 
 /* -- the client -- */
@@ -290,6 +308,8 @@ collateral_client_new(struct net_loop *l, struct fetcher *f, const struct env *e
 	c->plan.loop = l;
 	c->plan.fetcher = f;
 	c->plan.dcap = o->dcap;
+	c->changed = o->changed;
+	c->changed_ctx = o->changed_ctx;
 	if (!gather_plan_base(&c->plan, o->url, e)) {
 		free(c);
 		return NULL;

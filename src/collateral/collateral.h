@@ -14,6 +14,7 @@
 
 struct collateral_client;
 struct collateral_wait;
+struct collateral_key;
 
 /* A shared entry. */
 struct collateral {
@@ -28,6 +29,9 @@ struct collateral {
 struct collateral_opts {
 	const char *url; /* EE_PCCS_URL, or NULL for Intel's PCS */
 	struct eedcap_context *dcap; /* with the trusted root; borrowed; NULL: Intel's root */
+	/* What is held for a key was replaced; from the loop. NULL: nobody asks. */
+	void (*changed)(void *ctx, const struct collateral_key *k);
+	void *changed_ctx;
 };
 
 /* Which collateral a platform needs: all from eedcap_quote_platform and eedcap_quote_tee. */
@@ -43,6 +47,9 @@ MUST_CHECK struct collateral_client *collateral_client_new(struct net_loop *l, s
 
 /* Cancel what runs (no done comes), drop the cache and free. Takes NULL. */
 void collateral_client_free(struct collateral_client *c);
+
+/* Ask for all that is held anew, at once. What is held is given where that fails. */
+void collateral_client_reload(struct collateral_client *c);
 
 /* Get collateral. done comes once, later, from the loop: with an entry (call collateral_ref to keep
  * it beyond the callback), or with why not: always ERR_IO and DCAP_ERROR, since whatever a service

@@ -149,7 +149,7 @@ teardown(void **state)
 static struct collateral_client *
 client(const char *url)
 {
-	struct collateral_opts o = {url, NULL};
+	struct collateral_opts o = {.url = url};
 	struct err e = {0};
 	struct collateral_client *c = collateral_client_new(NULL, NULL, &fake_env, &o, &e);
 
@@ -396,7 +396,7 @@ a_job_comes_home_to_nobody(void **state)
 static void
 bad_bases_are_refused(void **state)
 {
-	struct collateral_opts o = {"http://x/?a=b", NULL};
+	struct collateral_opts o = {.url = "http://x/?a=b"};
 	struct err e = {0};
 
 	assert_null(collateral_client_new(NULL, NULL, &fake_env, &o, &e));

@@ -1,5 +1,6 @@
 #include "control/attest_impl.h"
 #include "control/audit.h"
+#include "control/rejudge.h"
 #include "control/reload.h"
 
 #include <stdio.h>
@@ -111,6 +112,8 @@ committed(void *ctx, const struct err *why)
 	struct tunnel *t = a->t;
 	void *replaced = NULL;
 	bool changed; /* the rules, while the disk was at it */
+	struct control *c = a->c;
+	uint64_t collateral_age = a->collateral_age;
 	struct err e = {0};
 
 	if (a->tells_pin)
@@ -141,6 +144,9 @@ committed(void *ctx, const struct err *why)
 	attempt_finish(a, SESSION_EV_VERIFIED, NULL);
 	if (changed)
 		reload_judge(t);
+	/* A pass may have gone by while this was on its way. */
+	if (changed || collateral_age != c->collateral_age)
+		rejudge_want(c, changed);
 	if (replaced && replaced != t)
 		tunnel_event(replaced, SESSION_EV_REPLACED);
 }

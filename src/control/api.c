@@ -1,6 +1,7 @@
 #include "control/api.h"
 
 #include "control/audit.h"
+#include "control/rejudge.h"
 #include "control/dashboard/page.h"
 #include "control/evidence.h"
 #include "control/resolve.h"
@@ -324,6 +325,9 @@ dispatch(struct control *c, struct http_req *r, const struct route_match *m)
 		break;
 	case ROUTE_BACKUP:
 		backup_start(c, r);
+		break;
+	case ROUTE_POLICY_DIFF:
+		policy_diff(c, r);
 		break;
 	case ROUTE_FORWARD:
 		front_forward(c->front, r, m->app, m->rest);

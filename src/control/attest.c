@@ -285,6 +285,7 @@ got_collateral(struct collateral *col, const struct err *why, void *ctx)
 		return;
 	}
 	a->col = collateral_ref(col);
+	a->collateral_age = a->c->collateral_age;
 	fetch_allowlist(a);
 }
 
@@ -382,8 +383,11 @@ judge(struct attempt *a, struct err *e)
 	if (!policy_judge_repo(net, a->id->repo, a->repo_id, e)
 	    || !policy_judge_release(net, a->immutable, e) || !attempt_view(a, &view, e))
 		return false;
-	return appraise_full(
-	    net, &a->asked, &answer, &a->offline, &view, a->allowlist, a->secret, &a->earned, e);
+	if (!appraise_full(net, &a->asked, &answer, &a->offline, &view, a->allowlist, a->secret,
+		&a->earned, e))
+		return false;
+	a->earned.immutable = a->immutable;
+	return true;
 }
 
 static void

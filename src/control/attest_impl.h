@@ -33,6 +33,7 @@ struct attempt {
 	struct appraisal_offline offline;
 	uint64_t nets_age; /* of the rules that it was judged by */
 	struct network net; /* those rules */
+	uint64_t collateral_age; /* of the collateral */
 
 	/* What was gathered. */
 	int64_t now_s;

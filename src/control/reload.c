@@ -1,6 +1,7 @@
 #include "control/reload.h"
 
 #include "control/audit.h"
+#include "control/rejudge.h"
 #include "core/policy.h"
 #include "os/file.h"
 
@@ -82,6 +83,7 @@ reload_judge(struct tunnel *t)
 		(void)err_set(&why, ERR_POLICY, REASON_INVALID_NETWORK, "not served any more");
 	else if (!t->replica
 		 || (policy_judge_repo(net, id->repo, 0, &why)
+		     && policy_judge_release(net, t->earned.immutable, &why)
 		     && policy_judge_admission(net, &t->earned, &why)))
 		return;
 	(void)err_token(&why, token);
@@ -107,6 +109,7 @@ reload_networks(struct control *c)
 	struct log_line b;
 	struct err e = {0};
 	size_t before = c->tunnel_n;
+	bool same;
 
 	if (!c->set->networks_file)
 		return;
@@ -114,6 +117,7 @@ reload_networks(struct control *c)
 		failed(c, "EE_NETWORKS_FILE", &e);
 		return;
 	}
+	same = memcmp(c->nets.text_sha256, nets.text_sha256, sizeof nets.text_sha256) == 0;
 	networks_free(&c->nets);
 	c->nets = nets;
 	c->nets_age++;
@@ -125,6 +129,7 @@ reload_networks(struct control *c)
 	log_end(&c->env->log, LOG_INFO, &b);
 	audit_policy(c);
 	reload_announce(c);
+	rejudge_want(c, !same);
 }
 
 static void
@@ -150,4 +155,5 @@ reload_on_signal(struct net_loop *l, int signo, void *ctx)
 		return;
 	reload_networks(c);
 	reload_tls(c);
+	collateral_client_reload(c->collateral);
 }

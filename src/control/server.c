@@ -4,6 +4,7 @@
 #include "control/api.h"
 #include "control/audit.h"
 #include "control/relay.h"
+#include "control/rejudge.h"
 #include "control/reload.h"
 #include "control/resolve.h"
 #include "control/stop.h"
@@ -167,7 +168,10 @@ open_registry(struct control *c, struct err *e)
 static bool
 open_clients(struct control *c, struct err *e)
 {
-	struct collateral_opts col = {.url = c->set->pccs_url, .dcap = c->dcap};
+	struct collateral_opts col = {.url = c->set->pccs_url,
+	    .dcap = c->dcap,
+	    .changed = rejudge_on_collateral,
+	    .changed_ctx = c};
 	struct release_opts rel = {.api_url = c->set->github_api_url,
 	    .token = c->set->github_token,
 	    .owners = c->set->github_owners,

@@ -1,5 +1,6 @@
 #include "control/stop.h"
 
+#include "control/rejudge.h"
 #include "control/attest.h"
 #include "control/audit.h"
 #include "control/evidence.h"
@@ -124,6 +125,8 @@ stop_now(struct control *c)
 {
 	net_timer_stop(&c->grace);
 	net_timer_stop(&c->sweep);
+	rejudge_close(c);
+	policy_diff_close(c);
 	front_close(c->front);
 	if (c->http)
 		http_server_close(c->http);

@@ -47,6 +47,7 @@ struct admission {
 	bool debug;
 	bool unbound; /* no nonce in the quote: freshness none */
 	bool claims_sealed; /* as far as the agent's word goes */
+	bool immutable; /* the release is; the caller sets it */
 	uint16_t list_accept; /* TCB_BITs that the allowlist leaves */
 };
 

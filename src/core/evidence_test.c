@@ -200,7 +200,8 @@ tcb_rules_are_repeated(void **state)
 	assert_string_equal(fault(&s, "2025-05-14T00:00:00Z", "2025-05-14T00:00:01Z"),
 	    "network: tcb_date_rejected");
 	assert_string_equal(fault(&s, "2025-05-14T00", "2025-05-14x00"), "evidence_malformed");
-	assert_string_equal(fault(&s, "grace_days\":30", "grace_days\":731"), "evidence_malformed");
+	assert_string_equal(
+	    fault(&s, "grace_days\":30", "grace_days\":3651"), "evidence_malformed");
 	assert_string_equal(fault(&s, "\"tcb\":{", "\"tcb\":[{"), "evidence_malformed");
 	scene_fini(&s);
 }

@@ -9,7 +9,7 @@
 #define NETWORKS_MAX 16
 /* Entries of one list. */
 #define NETWORK_LIST_MAX       16384
-#define NETWORK_GRACE_MAX_DAYS 730
+#define NETWORK_GRACE_MAX_DAYS 3650
 
 /* What is asked of a TCB beside its status. Lists of advisory ids: commas between, "" for none. */
 struct tcb_rules {

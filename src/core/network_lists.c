@@ -150,7 +150,7 @@ take_grace(struct reading *r, const struct json_node *v, struct network *n)
 	int64_t days;
 
 	if (!json_int(v, 0, NETWORK_GRACE_MAX_DAYS, &days))
-		return reading_refuse(r, v->key, v->key, "must be a number from 0 to 730");
+		return reading_refuse(r, v->key, v->key, "must be a number from 0 to 3650");
 	n->tcb.grace_days = (uint32_t)days;
 	return true;
 }

@@ -11,11 +11,12 @@ int cmd_audit(int argc, char **argv);
 int cmd_backup(int argc, char **argv);
 int cmd_evidence(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
 int cmd_quote(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 
 /* What `eectl COMMAND --help` prints. */
-extern const char usage_audit[], usage_backup[], usage_evidence[], usage_explain[], usage_quote[],
-    usage_verify[];
+extern const char usage_audit[], usage_backup[], usage_evidence[], usage_explain[], usage_policy[],
+    usage_quote[], usage_verify[];
 
 #endif

@@ -9,17 +9,13 @@
 #include <unistd.h>
 
 #include "programs/eectl.h"
+#include "programs/eectl_admin.h"
 #include "programs/eectl_audit.h"
-#include "wire/url.h"
 
 #define EXIT_REFUSED    2
 #define EXIT_NOT_WHOLE  3
 #define EXIT_UNWRITABLE 4
 #define STALL_S         60
-#define TOKEN_MAX       1024
-#define TOO_LONG        "is longer than 1024 bytes" /* TOKEN_MAX */
-#define PATH            "/v1/backup"
-#define BACKUP_URL_MAX  (URL_ORIGIN_MAX + sizeof PATH)
 
 const char usage_backup[] =
     "Usage: eectl backup URL OUT\n"
@@ -65,69 +61,6 @@ on_bytes(char *p, size_t one, size_t n, void *ctx)
 	return to->disk_full ? 0 : n;
 }
 
-/* Read a file's first line, as much of it as a token may have and a byte more. NULL, or what is
- * wrong. */
-static const char *
-read_line(const char *path, char line[static TOKEN_MAX + 2])
-{
-	FILE *f = fopen(path, "r");
-	const char *why = NULL;
-
-	if (!f)
-		return strerror(errno);
-	if (!fgets(line, TOKEN_MAX + 2, f) && ferror(f))
-		why = strerror(errno);
-	fclose(f);
-	return why;
-}
-
-/* The token as it is configured for ee-control. False: a complaint was made. */
-static bool
-read_token(char token[static TOKEN_MAX + 2])
-{
-	const char *value = getenv("EE_ADMIN_TOKEN"), *path = getenv("EE_ADMIN_TOKEN_FILE");
-	const char *why = NULL;
-
-	token[0] = '\0';
-	if (value)
-		(void)snprintf(token, TOKEN_MAX + 2, "%s", value);
-	else if (path)
-		why = read_line(path, token);
-	token[strcspn(token, "\r\n")] = '\0';
-	if (!why && !value && path && token[0] == '\0')
-		why = "is empty";
-	if (!why && strlen(token) > TOKEN_MAX)
-		why = TOO_LONG;
-	if (why)
-		fprintf(stderr, "eectl backup: %s: %s\n", value ? "EE_ADMIN_TOKEN" : path, why);
-	return !why;
-}
-
-/* Spelled out: whoever reads a scheme into it may send the token in clear. False: a complaint was
- * made. */
-static bool
-read_origin(const char *text, char url[static BACKUP_URL_MAX])
-{
-	char origin[URL_ORIGIN_MAX];
-	struct err e = {0};
-	struct url u;
-	const char *why = NULL;
-
-	if (!url_parse(&u, span_str(text), &e))
-		why = e.detail;
-	else if (u.scheme != URL_HTTP && u.scheme != URL_HTTPS)
-		why = "URL is neither http:// nor https://";
-	else if (!span_is(u.target, "/"))
-		why = "URL has more than an origin: a path or a query";
-	if (why) {
-		fprintf(stderr, "eectl backup: %s\n", why);
-		return false;
-	}
-	url_origin(&u, origin);
-	(void)snprintf(url, BACKUP_URL_MAX, "%s" PATH, origin);
-	return true;
-}
-
 static void
 print_refusal(long status, struct fetch_to *to)
 {
@@ -158,7 +91,7 @@ set_options(CURL *c, const char *url, struct curl_slist *fields, struct fetch_to
 static int
 fetch(const char *url, const char *token, FILE *file)
 {
-	char field[TOKEN_MAX + 64];
+	char field[EECTL_TOKEN_MAX + 64];
 	struct curl_slist *fields = NULL;
 	struct fetch_to to = {.file = file, .curl = curl_easy_init()};
 	CURLcode rc = CURLE_OUT_OF_MEMORY;
@@ -247,7 +180,7 @@ backup(const char *url, const char *out, const char *token)
 int
 cmd_backup(int argc, char **argv)
 {
-	char url[BACKUP_URL_MAX], token[TOKEN_MAX + 2];
+	char url[EECTL_URL_MAX], token[EECTL_TOKEN_MAX + 2];
 	int rc;
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
@@ -258,7 +191,8 @@ cmd_backup(int argc, char **argv)
 		fputs(usage_backup, stderr);
 		return EECTL_USAGE;
 	}
-	if (!read_origin(argv[1], url) || !read_token(token))
+	if (!eectl_admin_url("backup", argv[1], "/v1/backup", url)
+	    || !eectl_admin_token("backup", token))
 		return EECTL_USAGE;
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	rc = backup(url, argv[2], token);
