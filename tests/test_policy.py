@@ -196,13 +196,9 @@ def test_advisories_by_name(world):
                                  ("a3", "never", "advisory_denied:INTEL-SA-00615")]:
         assert refused_at_once(world, control, app=app, vm="soft", network=network)["reason"] == reason
     # What was judged by these rules is repeated by them.
-    file = world.dir / "evidence.json"
     hand.health()
-    status, document = control.get("/v1/evidence/known")
-    assert status == 200, document
-    file.write_text(json.dumps(document))
-    got = subprocess.run([harness.BUILD / "src/programs/eectl", "evidence", "verify", str(file), "--root-ca",
-                          str(world.dir / "sim" / "root_ca.pem")], capture_output=True, text=True, timeout=20)
+    got = subprocess.run([harness.BUILD / "src/programs/eectl", "evidence", "verify", control.url + "/v1/evidence/known",
+                          "--root-ca", str(world.dir / "sim" / "root_ca.pem")], capture_output=True, text=True, timeout=20)
     assert got.returncode == 0, got.stdout + got.stderr
 
 
@@ -280,3 +276,75 @@ def test_a_bad_file_keeps_the_old_rules(released):
     assert control.resolve()[0] == 200
     world.publish(world.allowlist("vm2", tag="v2"), tag="v2")
     assert refused_at_once(world, control, vm="vm2", tag="v2")["reason"] == "platform_denied"
+
+
+# -- what is to come --
+def test_what_is_to_come_is_told(released):
+    world = released
+    control = world.control(EE_NETWORKS_FILE=str(write(world, forge_1={})))
+    hand = live(world, control)
+    assert control.get("/v1/apps/myapp")[1]["tcb_forecast"] is None
+    assert http("PUT", f"{world.sim_url}/sim/tcb", {"early": 1})[0] == 204
+    hup(control, "tcb_forecast")
+    control.wait_log("event=tcb_forecast evaluation=19 judged=1 worse=1 refused=1 unjudged=0")
+    one, = control.get("/v1/apps/myapp")[1]["tcb_forecast"]
+    assert (one["agent_id"], one["evaluation_number"]) == ("myapp", 19)
+    assert (one["tcb_status"], one["reason"]) == ("OutOfDate", "tcb_status_rejected:OutOfDate")
+    short, = one["shortfalls"]
+    assert (short["part"], short["what"], short["index"], short["have"], short["need"]) == (
+        "platform", "sgx_component", 0, 9, 10)
+    assert short["text"] == "SGX component 0 is 9, needs 10 (platform firmware, BIOS: Early Microcode Update)"
+    got = eectl_tcb(control.url, "myapp")
+    assert got.returncode == 5 and "myapp: soon, evaluation 19: OutOfDate, refused: tcb_status_rejected" in got.stdout
+    assert "  SGX component 0 is 9, needs 10 (platform firmware, BIOS: Early Microcode Update)" in got.stdout
+    page = http("GET", control.url + "/dashboard")[2]
+    assert b"evaluation 19" in page
+    # It is a forecast: nobody has lost anything.
+    hand.health()
+    assert control.resolve()[0] == 200
+    # It comes true.
+    assert http("PUT", f"{world.sim_url}/sim/tcb", {"recoveries": 1})[0] == 204
+    control.proc.send_signal(signal.SIGHUP)
+    control.wait_log("event=lease_ended .*reason=tcb_status_rejected:OutOfDate")
+
+
+def test_nothing_is_to_come(released):
+    world = released
+    control = world.control(EE_NETWORKS_FILE=str(write(world, forge_1={})))
+    hand = live(world, control)
+    hup(control, "tcb_forecast")
+    assert control.get("/v1/apps/myapp")[1]["tcb_forecast"] == []
+    got = eectl_tcb(control.url, "myapp")
+    assert (got.returncode, got.stdout) == (0, "nothing is to come\n")
+    hand.health()
+    silent = world.control(name="silent", EE_TCB_FORECAST="off")
+    other = live(world, silent, app="other")
+    silent.proc.send_signal(signal.SIGHUP)
+    silent.wait_log("event=rejudged")
+    assert silent.get("/v1/apps/other")[1]["tcb_forecast"] is None
+    other.health()
+
+
+def eectl_tcb(*args):
+    return subprocess.run([harness.BUILD / "src/programs/eectl", "tcb", *map(str, args)], capture_output=True, text=True,
+                          timeout=20, env={"PATH": os.environ["PATH"]})
+
+
+def test_eectl_tcb_of_a_quote(world):
+    world.vm("vm1")
+    quote, now, soon = [world.dir / n for n in ("quote", "now.json", "soon.json")]
+    quote.write_text(world.quote("vm1", bytes(64)))
+    now.write_bytes(http("GET", world.sim_url + "/sim/collateral.json")[2])
+    assert http("PUT", f"{world.sim_url}/sim/tcb", {"recoveries": 2})[0] == 204
+    soon.write_bytes(http("GET", world.sim_url + "/sim/collateral.json")[2])
+    root = ["--root-ca", world.dir / "sim" / "root_ca.pem"]
+    got = eectl_tcb(quote, "--collateral", now, *root)
+    assert (got.returncode, got.stdout) == (0, "now, evaluation 18: UpToDate\n")
+    got = eectl_tcb(quote, "--collateral", now, "--early", soon, *root)
+    assert got.returncode == 5 and got.stdout.splitlines() == [
+        "now, evaluation 18: UpToDate", "soon, evaluation 20: OutOfDate",
+        "  SGX component 0 is 9, needs 11 (platform firmware, BIOS: Early Microcode Update)"]
+    got = eectl_tcb(quote, "--collateral", now)
+    assert got.returncode == 2 and "root_untrusted" in got.stderr
+    assert eectl_tcb(quote).returncode == 1
+    assert eectl_tcb("http://127.0.0.1:9", "No/App").returncode == 1

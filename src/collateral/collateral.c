@@ -308,6 +308,7 @@ collateral_client_new(struct net_loop *l, struct fetcher *f, const struct env *e
 	c->plan.loop = l;
 	c->plan.fetcher = f;
 	c->plan.dcap = o->dcap;
+	c->plan.early = o->early;
 	c->changed = o->changed;
 	c->changed_ctx = o->changed_ctx;
 	if (!gather_plan_base(&c->plan, o->url, e)) {

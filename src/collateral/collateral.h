@@ -29,6 +29,7 @@ struct collateral {
 struct collateral_opts {
 	const char *url; /* EE_PCCS_URL, or NULL for Intel's PCS */
 	struct eedcap_context *dcap; /* with the trusted root; borrowed; NULL: Intel's root */
+	bool early; /* documents of Intel's early edition */
 	/* What is held for a key was replaced; from the loop. NULL: nobody asks. */
 	void (*changed)(void *ctx, const struct collateral_key *k);
 	void *changed_ctx;

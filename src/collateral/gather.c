@@ -88,11 +88,13 @@ item_url(const struct gather *g, enum gather_item item, char url[static URL_MAX]
 		    g->key.ca == EEDCAP_CA_PLATFORM ? "platform" : "processor");
 		break;
 	case ITEM_TCB_INFO:
-		snprintf(url, URL_MAX, "%s/%s/certification/v4/tcb?fmspc=%s", base, tee,
-		    hex_encode(span_of(g->key.fmspc, 6), fmspc));
+		snprintf(url, URL_MAX, "%s/%s/certification/v4/tcb?fmspc=%s%s", base, tee,
+		    hex_encode(span_of(g->key.fmspc, 6), fmspc),
+		    g->plan->early ? "&update=early" : "");
 		break;
 	case ITEM_QE_IDENTITY:
-		snprintf(url, URL_MAX, "%s/%s/certification/v4/qe/identity", base, tee);
+		snprintf(url, URL_MAX, "%s/%s/certification/v4/qe/identity%s", base, tee,
+		    g->plan->early ? "?update=early" : "");
 		break;
 	default:
 		if (g->plan->has_root_crl && !g->asked_cdp)

@@ -15,6 +15,7 @@ struct gather_plan {
 	struct net_loop *loop;
 	struct fetcher *fetcher;
 	char base[GATHER_BASE_MAX]; /* URL up to before `/sgx/certification/v4/` */
+	bool early; /* ask for documents of the early edition */
 	bool has_root_crl; /* the service is a PCCS: it knows rootcacrl */
 	struct eedcap_context *dcap; /* borrowed; locks itself, so the worker's too */
 };

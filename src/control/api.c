@@ -209,6 +209,9 @@ dashboard(struct control *c, struct http_req *r)
 	    .draining = c->draining,
 	    .tunnels = c->tunnel_n,
 	    .unattested = c->unattested_n,
+	    .coming = c->forecast.number,
+	    .coming_worse = c->forecast.pass ? 0 : c->forecast.worse,
+	    .coming_refused = c->forecast.refused,
 	    .version = CONTROL_VERSION};
 	struct page *p = page_new(&about);
 	struct err e = {0};

@@ -54,6 +54,7 @@ struct control {
 	struct activation sockets;
 	struct networks nets;
 	uint64_t nets_age; /* how often they were read again */
+	struct collateral_client *early; /* of Intel's early edition; NULL: no forecasts */
 	uint64_t collateral_age; /* how often some of it was replaced */
 	struct registry *registry;
 	struct registry_settings registry_set;
@@ -79,6 +80,14 @@ struct control {
 	bool backup_runs;
 	struct policy_diff *diff; /* that runs, or NULL */
 
+	struct { /* what the early edition will make of the fleet (forecast.h) */
+		struct rejudge *pass; /* that runs, or NULL */
+		uint64_t judged, worse, refused, unjudged; /* by the last */
+		uint32_t number; /* its highest evaluation number */
+		int64_t made_s; /* 0: none yet */
+		uint64_t due_ms;
+		struct net_timer timer;
+	} forecast;
 	struct { /* the passes over the live fleet (rejudge.h) */
 		struct rejudge *pass; /* that runs, or NULL */
 		bool wanted, rules; /* another one; the rules have changed */

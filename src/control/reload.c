@@ -1,6 +1,7 @@
 #include "control/reload.h"
 
 #include "control/audit.h"
+#include "control/forecast.h"
 #include "control/rejudge.h"
 #include "core/policy.h"
 #include "os/file.h"
@@ -95,6 +96,9 @@ reload_judge(struct tunnel *t)
 
 /* --- SIGHUP --- */
 
+/* By then collateral that was asked for anew has come, as a rule. */
+#define FORECAST_MS 2000
+
 static void
 failed(struct control *c, const char *what, const struct err *e)
 {
@@ -156,4 +160,7 @@ reload_on_signal(struct net_loop *l, int signo, void *ctx)
 	reload_networks(c);
 	reload_tls(c);
 	collateral_client_reload(c->collateral);
+	if (c->early)
+		collateral_client_reload(c->early);
+	forecast_want(c, FORECAST_MS);
 }

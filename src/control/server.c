@@ -3,6 +3,7 @@
 
 #include "control/api.h"
 #include "control/audit.h"
+#include "control/forecast.h"
 #include "control/relay.h"
 #include "control/rejudge.h"
 #include "control/reload.h"
@@ -165,6 +166,9 @@ open_registry(struct control *c, struct err *e)
 	       && store_load(c->store, &to, e);
 }
 
+/* By then a fleet that was here before is here again. */
+#define FIRST_FORECAST_MS (10u * 60 * 1000)
+
 static bool
 open_clients(struct control *c, struct err *e)
 {
@@ -183,6 +187,15 @@ open_clients(struct control *c, struct err *e)
 	c->collateral = collateral_client_new(c->loop, c->fetcher, c->env, &col, e);
 	if (!c->collateral)
 		return false;
+	if (strcmp(c->set->tcb_forecast, "on") == 0) {
+		struct collateral_opts early = {
+		    .url = c->set->pccs_url, .dcap = c->dcap, .early = true};
+
+		c->early = collateral_client_new(c->loop, c->fetcher, c->env, &early, e);
+		if (!c->early)
+			return false;
+		forecast_want(c, FIRST_FORECAST_MS);
+	}
 	c->release = release_client_new(c->loop, c->fetcher, c->env, &rel, e);
 	return c->release != NULL;
 }

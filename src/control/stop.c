@@ -1,6 +1,7 @@
 #include "control/stop.h"
 
 #include "control/rejudge.h"
+#include "control/forecast.h"
 #include "control/attest.h"
 #include "control/audit.h"
 #include "control/evidence.h"
@@ -127,6 +128,7 @@ stop_now(struct control *c)
 	net_timer_stop(&c->sweep);
 	rejudge_close(c);
 	policy_diff_close(c);
+	forecast_close(c);
 	front_close(c->front);
 	if (c->http)
 		http_server_close(c->http);
@@ -145,6 +147,7 @@ stop_now(struct control *c)
 		fresh_drop(t);
 	}
 	collateral_client_free(c->collateral);
+	collateral_client_free(c->early);
 	release_client_free(c->release);
 	fetcher_close(c->fetcher);
 	/* The last commits; their calls find no tunnel any more. */

@@ -24,6 +24,8 @@ static const struct command commands[] = {
     {"policy", cmd_policy, "diff FILE --against URL [--json]",
 	"judge a live fleet by a networks file before it is in force", usage_policy},
     {"quote", cmd_quote, "[-o json] FILE", "show what stands in a quote", usage_quote},
+    {"tcb", cmd_tcb, "QUOTE --collateral FILE [--early FILE] [OPTION]... | URL APP",
+	"say what a platform's TCB lacks, now and soon", usage_tcb},
     {"verify", cmd_verify, "--quote FILE --collateral FILE [OPTION]...", "verify a quote offline",
 	usage_verify},
 };

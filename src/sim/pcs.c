@@ -41,12 +41,18 @@ add_chain(struct sim_call *c, const char *field, enum sim_authority who, struct 
 static bool
 answer_doc(struct sim_call *c, enum sim_doc doc, const char *chain_field, struct err *e)
 {
+	struct sim_platform *p = &c->sim->platform;
 	struct span body;
+	char update[16];
 
-	if (!sim_platform_doc(&c->sim->platform, doc, c->now_s, &body, e)
-	    || !add_chain(c, chain_field, SIM_TCB_SIGNING, e))
+	if (!add_chain(c, chain_field, SIM_TCB_SIGNING, e))
 		return false;
 	c->a->content_type = "application/json";
+	if (p->early > p->recoveries && sim_query(c, "update", update, sizeof update)
+	    && strcmp(update, "early") == 0)
+		return sim_doc_write(&p->pki, doc, p->early, c->now_s, &c->a->body, e);
+	if (!sim_platform_doc(p, doc, c->now_s, &body, e))
+		return false;
 	buf_add(&c->a->body, body);
 	return true;
 }
