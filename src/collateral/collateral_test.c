@@ -403,6 +403,67 @@ bad_bases_are_refused(void **state)
 	assert_int_equal(e.reason, REASON_BAD_SETTING);
 }
 
+static void
+on_changed(void *ctx, const struct collateral_key *k)
+{
+	assert_memory_equal(k->fmspc, KEY.fmspc, sizeof KEY.fmspc);
+	++*(int *)ctx;
+}
+
+/* Whoever judged by what is held hears that it is another; of a service that is out nothing is heard,
+ * and what is held stays. */
+static void
+what_is_replaced_is_told(void **state)
+{
+	static const struct fake_answer out[] = {
+	    PCK_CRL, TCB, QE, {SGX "/rootcacrl", 503, NULL, ""}};
+	int changed = 0;
+	struct collateral_opts o = {.url = BASE, .changed = on_changed, .changed_ctx = &changed};
+	struct err e = {0};
+	struct collateral_client *c = collateral_client_new(NULL, NULL, &fake_env, &o, &e);
+	struct collateral *first;
+
+	assert_non_null(c);
+	collateral_client_reload(c); /* nothing is held: nothing is asked for */
+	fake_run();
+	assert_int_equal(fake.asked, 0);
+	first = collateral_ref(get(c, &KEY).col);
+	assert_int_equal(changed, 1);
+	assert_ptr_equal(get(c, &KEY).col, first);
+	assert_int_equal(changed, 1);
+	collateral_client_reload(c);
+	fake_run();
+	assert_int_equal(changed, 2);
+	assert_ptr_not_equal(get(c, &KEY).col, first);
+	collateral_unref(first);
+	fake_begin(out, 4);
+	first = collateral_ref(get(c, &KEY).col);
+	collateral_client_reload(c);
+	fake_run();
+	assert_int_equal(changed, 2);
+	assert_ptr_equal(get(c, &KEY).col, first);
+	collateral_unref(first);
+	collateral_client_free(c);
+}
+
+static void
+the_early_edition_is_asked_for_by_name(void **state)
+{
+	static const struct fake_answer early[] = {PCK_CRL, ROOT,
+	    {TDX "/tcb?fmspc=00a0b0c0d0e0&update=early", 200, "tcb-info-issuer-chain: a", "tcb"},
+	    {TDX "/qe/identity?update=early", 200, "sgx-enclave-identity-issuer-chain: b", "qe"}};
+	struct collateral_opts o = {.url = BASE, .early = true};
+	struct err e = {0};
+	struct collateral_client *c = collateral_client_new(NULL, NULL, &fake_env, &o, &e);
+
+	assert_non_null(c);
+	fake_begin(early, 4);
+	assert_non_null(get(c, &KEY).col);
+	assert_string_equal(cap.tcb_chain, "a");
+	assert_string_equal(cap.qe_chain, "b");
+	collateral_client_free(c);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int
@@ -419,6 +480,8 @@ main(void)
 	    TEST(what_the_verifier_refuses_is_the_services_fault),
 	    TEST(a_job_comes_home_to_nobody),
 	    TEST(bad_bases_are_refused),
+	    TEST(what_is_replaced_is_told),
+	    TEST(the_early_edition_is_asked_for_by_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

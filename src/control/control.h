@@ -93,6 +93,7 @@ struct control {
 		bool wanted, rules; /* another one; the rules have changed */
 		bool rules_now; /* they have for the one that runs */
 		uint64_t judged, refused, unjudged; /* by it */
+		uint64_t retry_ms; /* the last wait for another try; 0: none was due */
 		struct net_timer soon;
 	} live;
 	char policy[ROW_DETAIL_MAX + 1]; /* as the trail tells of it last */

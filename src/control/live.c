@@ -3,8 +3,9 @@
 
 /* Collateral comes in several entries at once: one pass for all of them. */
 #define SOON_MS 200
-/* A pass that could not be made is tried again. */
-#define RETRY_MS 60000
+/* A pass that could not be made, or not for all, is tried again; later each time. */
+#define RETRY_MS     60000
+#define RETRY_MAX_MS ((uint64_t)3600 * 1000)
 
 static void on_soon(void *ctx);
 
@@ -12,6 +13,15 @@ static void
 look_soon(struct control *c, uint64_t ms)
 {
 	net_timer_start(c->loop, &c->live.soon, ms, on_soon, c);
+}
+
+static uint64_t
+retry_ms(struct control *c)
+{
+	uint64_t ms = 2 * c->live.retry_ms;
+
+	c->live.retry_ms = ms < RETRY_MS ? RETRY_MS : ms > RETRY_MAX_MS ? RETRY_MAX_MS : ms;
+	return c->live.retry_ms;
 }
 
 static void
@@ -64,7 +74,7 @@ on_end(void *ctx, const struct err *why)
 		log_failure(&c->env->log, LOG_WARN, "rejudge_failed", why, NULL);
 		c->live.wanted = true;
 		c->live.rules = c->live.rules || c->live.rules_now;
-		look_soon(c, RETRY_MS);
+		look_soon(c, retry_ms(c));
 		return;
 	}
 	log_begin(&b, "rejudged");
@@ -73,10 +83,15 @@ on_end(void *ctx, const struct err *why)
 	log_int(&b, "refused", (int64_t)c->live.refused);
 	log_int(&b, "unjudged", (int64_t)c->live.unjudged);
 	log_end(&c->env->log, LOG_INFO, &b);
-	if (c->live.wanted)
+	if (!c->live.unjudged)
+		c->live.retry_ms = 0;
+	if (c->live.wanted) {
 		look_soon(c, SOON_MS);
-	else if (c->live.unjudged)
-		rejudge_want(c, c->live.rules_now);
+	} else if (c->live.unjudged) {
+		c->live.wanted = true;
+		c->live.rules = c->live.rules_now;
+		look_soon(c, retry_ms(c));
+	}
 }
 
 static void
@@ -99,15 +114,12 @@ on_soon(void *ctx)
 void
 rejudge_want(struct control *c, bool rules)
 {
-	uint64_t wait = c->live.unjudged ? RETRY_MS : SOON_MS;
-
 	if (c->draining)
 		return;
-	c->live.unjudged = 0;
 	c->live.wanted = true;
 	c->live.rules = c->live.rules || rules;
 	if (!c->live.pass)
-		look_soon(c, rules && wait == SOON_MS ? 0 : wait);
+		look_soon(c, rules ? 0 : SOON_MS);
 }
 
 void

@@ -8,7 +8,7 @@
 
 /* Of those that would be refused, this many are listed; all are counted. */
 #define LISTED_MAX   10000
-#define ANSWER_BYTES (8u * 1024 * 1024)
+#define ANSWER_BYTES (16u * 1024 * 1024)
 
 struct policy_diff {
 	struct control *c;

@@ -9,7 +9,7 @@
 
 #define EXIT_REFUSED 2
 #define EXIT_LOSSES  5
-#define ANSWER_MAX   (16u * 1024 * 1024)
+#define ANSWER_MAX   (17u * 1024 * 1024)
 
 const char usage_policy[] =
     "Usage: eectl policy diff FILE --against URL [--json]\n"
