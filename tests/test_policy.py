@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 
@@ -85,8 +86,11 @@ def test_a_higher_bar_ends_leases_by_name(released):
         known={"tcb": {"advisories_accept": ["INTEL-SA-01245"]}})))
     hands = {n: live(world, control, app=n, network=network) for n, network in [
         ("strict", "forge-1"), ("lax", "lax"), ("grace", "grace"), ("over", "over"), ("known", "known")]}
+    # An allowlist that narrows what the network takes.
+    world.publish({**world.allowlist("vm1", tag="v2"), "tcb": {"accept": ["UpToDate"]}}, tag="v2")
+    hands["narrow"] = live(world, control, app="narrow", network="lax", tag="v2")
     recover(world, control)
-    for name in ("strict", "over"):
+    for name in ("strict", "over", "narrow"):
         status, end = hands[name].refused()
         assert (status["reason"], end.code) == ("tcb_status_rejected:OutOfDate", 1008)
         assert control.resolve(name)[0] == 403
@@ -183,6 +187,19 @@ def test_who_meets_the_rules_stays(released, rules):
     live(world, control, app="late")
 
 
+def test_a_repository_by_its_number(released):
+    world = released
+    number = json.loads(http("GET", f"{world.sim_url}/repos/{harness.REPO}")[2])["id"]
+    control = world.control(EE_NETWORKS_FILE=str(write(
+        world, forge_1={"repos": [{"name": harness.REPO, "id": number}]},
+        other={"repos": [{"name": harness.REPO, "id": number + 1}]})))
+    hand = live(world, control)
+    assert refused_at_once(world, control, network="other")["reason"] == "repo_not_allowed"
+    hup(control)
+    hand.health()
+    assert control.resolve()[0] == 200
+
+
 def test_advisories_by_name(world):
     world.vm("soft", tcb="SWHardeningNeeded")
     world.publish(world.allowlist("soft"))
@@ -262,6 +279,18 @@ def test_policy_diff_refuses_what_is_no_file(released):
     status, _, body = http("POST", control.url + "/v1/policy/diff", b" " * (1024 * 1024 + 1),
                            {"Authorization": "Bearer secret"})
     assert status == 413
+
+
+def test_one_policy_diff_at_a_time(released):
+    world = released
+    control = world.control()
+    plan = world.dir / "plan.json"
+    plan.write_text(text_of(forge_1={}))
+    with socket.create_connection(("127.0.0.1", control.port)) as s:
+        s.sendall(b"POST /v1/policy/diff HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+        harness.wait_for("the second to be refused",
+                         lambda: "policy_diff_running" in eectl("diff", plan, "--against", control.url).stderr)
+    harness.wait_for("the first to be gone", lambda: eectl("diff", plan, "--against", control.url).returncode == 0)
 
 
 def test_a_bad_file_keeps_the_old_rules(released):

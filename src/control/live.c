@@ -49,16 +49,16 @@ on_one(void *ctx, struct tunnel *t, const struct quote_view *v,
 {
 	struct control *c = ctx;
 
+	if (why && (why->code == ERR_IO || why->code == ERR_NOMEM)) {
+		/* A service that is out ends nothing by itself. */
+		c->live.unjudged++;
+		return;
+	}
 	c->live.judged++;
 	if (v)
 		t->earned.tcb = v->tcb;
 	if (!why)
 		return;
-	if (why->code == ERR_IO || why->code == ERR_NOMEM) {
-		/* A service that is out ends nothing by itself. */
-		c->live.unjudged++;
-		return;
-	}
 	c->live.refused++;
 	refuse(c, t, why);
 }
@@ -70,7 +70,9 @@ on_end(void *ctx, const struct err *why)
 	struct log_line b;
 
 	c->live.pass = NULL;
-	if (why && !c->draining) {
+	if (c->draining)
+		return;
+	if (why) {
 		log_failure(&c->env->log, LOG_WARN, "rejudge_failed", why, NULL);
 		c->live.wanted = true;
 		c->live.rules = c->live.rules || c->live.rules_now;
