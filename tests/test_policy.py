@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -72,6 +73,16 @@ def audit_of(control, app, event="lease_ended"):
 def released(world):
     world.publish(world.allowlist("vm1"))
     return world
+
+
+def test_the_examples_that_users_read_are_taken(tmp_path):
+    examples = re.findall(r"```json\n(.*?)```", (harness.TOP / "docs" / "networks.md").read_text(), re.S)
+    assert len(examples) == 2
+    for text, code in [*[(e, 0) for e in examples], (examples[1].replace("grace_days", "grace"), 2)]:
+        (tmp_path / "networks.json").write_text(text)
+        got = subprocess.run([harness.BUILD / "src/programs/ee-control", "--check-config"], capture_output=True, text=True,
+                             timeout=20, env={"EE_NETWORKS_FILE": str(tmp_path / "networks.json")})
+        assert got.returncode == code, got.stderr
 
 
 # -- collateral --
