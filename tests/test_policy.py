@@ -258,6 +258,21 @@ def test_an_immutable_release_stays_one_while_github_is_down(world):
     assert refused_at_once(world, control, network="firm", tag="v2")["reason"] == "release_mutable"
 
 
+def test_a_list_that_an_admin_accepted_counts_from_the_next_attestation(released):
+    world = released
+    control = world.control(EE_NETWORKS_FILE=str(write(world, forge_1={})))
+    hand = live(world, control)
+    assert http("POST", control.url + "/v1/pins", {"repo": harness.REPO, "release_tag": harness.TAG, "sha256": "11" * 32})[0] == 200
+    write(world, forge_1={"owners": ["example"]})
+    control.proc.send_signal(signal.SIGHUP)
+    control.wait_log("event=rejudged why=rules judged=1 refused=0 unjudged=0")
+    hand.health()
+    assert control.resolve()[0] == 200
+    assert http("POST", f"{control.url}/v1/apps/myapp/attest")[0] == 202
+    hand.answer(hand.challenge())
+    assert hand.refused()[0]["reason"] == "allowlist_changed"
+
+
 # -- before it is in force --
 def eectl(*args, **env):
     return subprocess.run([harness.BUILD / "src/programs/eectl", "policy", *map(str, args)], capture_output=True,
