@@ -5,6 +5,30 @@
 #include "core/network.h"
 #include "core/quote_view.h"
 
+/* Every entry is found again, and the lists of advisories contradict each other nowhere. */
+static void
+check_lists(const struct network *net)
+{
+	const struct platform_list *lists[] = {&net->allow, &net->deny};
+	const char *id = net->tcb.advisories_accept;
+
+	for (size_t k = 0; k < 2; k++)
+		for (size_t i = 0; i < lists[k]->n; i++)
+			if (!platform_list_has(lists[k], (enum platform_key)lists[k]->v[i].key,
+				lists[k]->v[i].value))
+				abort();
+	for (size_t i = 0; i < net->source_n; i++)
+		if (!net->sources[i].name[0] || net->sources[i].repo_id < 0)
+			abort();
+	while (*id) {
+		size_t len = strcspn(id, ",");
+
+		if (len == 0 || advisory_list_has(net->tcb.advisories_deny, span_of(id, len)))
+			abort();
+		id += len + (id[len] == ',');
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
 int
@@ -30,6 +54,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 			abort();
 		if (networks_find(&nets, net->name) != net || strlen(net->name) == 0)
 			abort();
+		check_lists(net);
 	}
+	networks_free(&nets);
 	return 0;
 }

@@ -339,6 +339,28 @@ bool eedcap_verdict_level(const struct eedcap_verdict *v, enum eedcap_part part,
 const char *eedcap_verdict_level_advisory(
     const struct eedcap_verdict *v, enum eedcap_part part, size_t i);
 
+/* A security version that is below what the documents ask for: one reason why a status is not
+ * UpToDate. Of the launch parts. */
+struct eedcap_shortfall {
+	enum eedcap_part part; /* EEDCAP_PLATFORM, EEDCAP_QE or EEDCAP_MODULE */
+	const char *what; /* "sgx_component", "tdx_component", "pcesvn", "isvsvn" */
+	unsigned index; /* of a component, as TCB info counts them, from 0 */
+	uint32_t have, need;
+	/* What it is of: a component as the document has it ("BIOS: Early Microcode Update"), a
+	 * module its identity ("TDX_01"), of a QE "QE"; "" where nothing is said. */
+	char of[68];
+};
+
+/* The i-th, compared with the lowest level above that is UpToDate; where the documents have none,
+ * with the highest of all. False past the last: a status that asks for configuration alone has
+ * none. */
+bool eedcap_verdict_shortfall(
+    const struct eedcap_verdict *v, size_t i, struct eedcap_shortfall *out);
+/* The date of the level that first overtook the one that was used, of the launch part which is
+ * OutOfDate for longest, seconds since 1970: a later recovery does not move it. 0 where no part is
+ * OutOfDate, or no level says. */
+int64_t eedcap_verdict_outdated_since(const struct eedcap_verdict *v);
+
 /* The lower of the documents' evaluation numbers, and the quote's and collateral's common window; 0
  * where evaluation did not get there. */
 uint32_t eedcap_verdict_evaluation_number(const struct eedcap_verdict *v);

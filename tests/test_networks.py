@@ -103,7 +103,7 @@ def test_a_bad_file_keeps_the_old_rules(world):
     control.wait_allowed()
     path.write_text('{"networks":{"forge-1":{"tcb":["UpToDate"]}}}')
     reload(control, "reload_failed")
-    assert "networks.forge-1.tcb: no such member" in control.log()
+    assert "networks.forge-1.tcb: must be an object" in control.log()
     assert control.resolve()[0] == 200
     HandAgent(world, control, app="next", network="sandbox-1").admitted()
 

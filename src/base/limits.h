@@ -67,8 +67,8 @@
 #define LIMIT_PINNED_LISTS (64u * 1024 * 1024)
 /* An evidence document: sixty-four replicas of a few quotes' size, collateral and allowlist once. */
 #define LIMIT_EVIDENCE (32u * 1024 * 1024)
-/* Networks file: sixteen networks of a few members each. */
-#define LIMIT_NETWORKS_FILE (64u * 1024)
+/* Networks file: sixteen networks, with lists of platforms that name each machine of a fleet. */
+#define LIMIT_NETWORKS_FILE (1024u * 1024)
 /* Claims: 64 members of identifiers and digests. */
 #define LIMIT_CLAIMS (64u * 1024)
 

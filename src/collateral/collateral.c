@@ -131,6 +131,8 @@ entry_hold(struct entry *en, struct eedcap_collateral *handle, struct buf *bundl
 	c->bytes += col->bundle.n;
 	while (c->bytes > BYTES_MAX && evict_one(c, en))
 		;
+	if (c->changed)
+		c->changed(c->changed_ctx, &en->key);
 	return true;
 }
 
@@ -294,6 +296,8 @@ set_up(struct collateral_client *c, struct net_loop *l, struct fetcher *f, const
 	c->log = o->log ? o->log : &c->silent;
 	c->refresh_ms = (uint64_t)(o->refresh_s ? o->refresh_s : REFRESH_S) * 1000;
 	c->warn_days = o->warn_days ? o->warn_days : WARN_DAYS;
+	c->changed = o->changed;
+	c->changed_ctx = o->changed_ctx;
 	c->plan.loop = l;
 	c->plan.env = env;
 	c->plan.early = o->early;
@@ -331,7 +335,12 @@ collateral_client_new(struct net_loop *l, struct fetcher *f, const struct env *e
 void
 collateral_client_reload(struct collateral_client *c)
 {
+	for (struct entry *en = c->entries; en; en = en->next)
+		en->due_ms = 0;
 	keep_load(c);
+	/* Else once the folder was read, so that neither replaces what the other has just taken. */
+	if (!c->keeper.loading)
+		renew_tick(c);
 }
 
 void

@@ -16,6 +16,7 @@
 
 struct collateral_client;
 struct collateral_wait;
+struct collateral_key;
 
 /* A shared entry. Never changes once made. */
 struct collateral {
@@ -36,6 +37,9 @@ struct collateral_opts {
 	uint32_t warn_days; /* what ends sooner is told of; 0: 10 */
 	bool early; /* documents of Intel's early edition */
 	struct log *log; /* borrowed; NULL: none */
+	/* What is held for a key is another now, or the first; from the loop. NULL: nobody asks. */
+	void (*changed)(void *ctx, const struct collateral_key *k);
+	void *changed_ctx;
 };
 
 /* Which collateral a platform needs: all from eedcap_quote_platform and eedcap_quote_tee. */
@@ -53,7 +57,8 @@ MUST_CHECK struct collateral_client *collateral_client_new(struct net_loop *l, s
 /* Cancel what runs (no done comes), drop the cache and free. Takes NULL. */
 void collateral_client_free(struct collateral_client *c);
 
-/* Read the folder again: what was imported meanwhile and is newer is taken. */
+/* Read the folder again: what was imported meanwhile and is newer is taken. And ask for all that is
+ * held and still used anew, at once; what is held is given where that fails. */
 void collateral_client_reload(struct collateral_client *c);
 
 /* Get collateral. done comes once, later, from the loop: with an entry (call collateral_ref to keep

@@ -68,6 +68,8 @@ struct collateral_client {
 	uint32_t warn_days;
 	struct net_timer tick;
 	struct collateral_figures count; /* those that only grow */
+	void (*changed)(void *ctx, const struct collateral_key *k);
+	void *changed_ctx;
 };
 
 /* -- collateral.c -- */
@@ -75,7 +77,8 @@ struct collateral_client {
 /* Find or make a platform's entry and put it first. NULL: no memory. */
 struct entry *entry_get(struct collateral_client *c, const struct collateral_key *k);
 
-/* Replace what an entry holds; takes over handle and bundle. False: no memory, both are freed. */
+/* Replace what an entry holds, and tell of it; takes over handle and bundle. False: no memory, both
+ * are freed. */
 bool entry_hold(struct entry *en, struct eedcap_collateral *handle, struct buf *bundle);
 
 /* Say whether what is held is in its time. */

@@ -414,6 +414,53 @@ bad_bases_are_refused(void **state)
 
 /* As many as come, the cache keeps the same number, those used last. */
 static void
+on_changed(void *ctx, const struct collateral_key *k)
+{
+	assert_memory_equal(k->fmspc, KEY.fmspc, sizeof KEY.fmspc);
+	++*(int *)ctx;
+}
+
+/* Whoever judged by what is held hears that it is another; of the same again, and of a service that
+ * is out, nothing is heard, and what is held stays. */
+static void
+what_is_replaced_is_told(void **state)
+{
+	int changed = 0;
+	struct collateral_opts o = {.url = BASE, .changed = on_changed, .changed_ctx = &changed};
+	struct err e = {0};
+	struct collateral_client *c = collateral_client_new(NULL, NULL, &fake_env, &o, &e);
+	struct collateral *first;
+
+	assert_non_null(c);
+	collateral_client_reload(c); /* nothing is held: nothing is asked for */
+	fake_run();
+	assert_int_equal(fake.asked, 0);
+	first = collateral_ref(get(c, &KEY).col);
+	assert_int_equal(changed, 1);
+	collateral_client_reload(c);
+	fake_run();
+	assert_int_equal(fake.asked, 8);
+	assert_int_equal(changed, 1);
+	assert_ptr_equal(get(c, &KEY).col, first);
+	now_good[TCB].body = "tcb 999500 9000000 18";
+	collateral_client_reload(c);
+	fake_run();
+	assert_int_equal(changed, 2);
+	assert_ptr_not_equal(get(c, &KEY).col, first);
+	assert_int_equal(state_of(c).item[EEDCAP_TCB_INFO].number, 18);
+	collateral_unref(first);
+	now_good[TCB].body = "tcb 999600 9000000 19";
+	now_good[TCB].status = 503;
+	first = collateral_ref(get(c, &KEY).col);
+	collateral_client_reload(c);
+	fake_run();
+	assert_int_equal(changed, 2);
+	assert_ptr_equal(get(c, &KEY).col, first);
+	collateral_unref(first);
+	collateral_client_free(c);
+}
+
+static void
 the_cache_is_bounded(void **state)
 {
 	struct fake_answer a[4];
@@ -459,6 +506,7 @@ main(void)
 	    TEST(failures_are_tried_less_and_less_often),
 	    TEST(a_job_comes_home_to_nobody),
 	    TEST(bad_bases_are_refused),
+	    TEST(what_is_replaced_is_told),
 	    TEST(the_cache_is_bounded),
 	};
 

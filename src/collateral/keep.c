@@ -121,6 +121,8 @@ done_load(void *job, bool ran)
 		c->keeper.again = false;
 		keep_load(c);
 	}
+	if (c && !c->keeper.loading)
+		renew_tick(c);
 }
 
 void

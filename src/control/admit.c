@@ -1,6 +1,7 @@
 #include "control/api.h"
 #include "control/attest_impl.h"
 #include "control/audit.h"
+#include "control/rejudge.h"
 #include "control/reload.h"
 
 #include <stdio.h>
@@ -9,10 +10,8 @@
 #define CONTEST_MS 200
 
 void
-attempt_join_advisories(struct attempt *a)
+verdict_join_advisories(const struct eedcap_verdict *v, char dst[static ROW_ADVISORIES_MAX])
 {
-	const struct eedcap_verdict *v = a->verdict;
-	char *dst = a->advisories;
 	struct buf b;
 	const char *one;
 
@@ -34,7 +33,6 @@ fill_admission(struct attempt *a, struct err *e)
 	const struct session_settings *set = &a->c->session_set;
 	struct registry_admission *out = &a->admission;
 
-	attempt_join_advisories(a);
 	*out = (struct registry_admission){.id = a->id,
 	    .repo_id = a->repo_id,
 	    .session = a->t,
@@ -47,8 +45,9 @@ fill_admission(struct attempt *a, struct err *e)
 	lease_grant(
 	    &out->lease, env_now_ms(a->c->env), set->interval_s, set->deadline_s, set->verify_s);
 	/* A copied quote names its owner's platform: not enough to take over an agent's tunnel. */
-	return !p || a->earned.unbound
-	       || attest_sha256(span_of(p->ppid, sizeof p->ppid), out->platform, e);
+	if (p && !a->earned.unbound)
+		memcpy(out->platform, a->ppid_sha256, sizeof out->platform);
+	return true;
 }
 
 bool
@@ -114,6 +113,8 @@ committed(void *ctx, const struct err *why)
 	struct tunnel *t = a->t;
 	void *replaced = NULL;
 	bool changed; /* the rules, while the disk was at it */
+	struct control *c = a->c;
+	uint64_t collateral_age = a->collateral_age;
 	struct err e = {0};
 
 	if (a->tells_pin)
@@ -144,6 +145,9 @@ committed(void *ctx, const struct err *why)
 	attempt_finish(a, SESSION_EV_VERIFIED, NULL);
 	if (changed)
 		reload_judge(t);
+	/* A pass may have gone by while this was on its way. */
+	if (changed || collateral_age != c->collateral_age)
+		rejudge_want(c, changed);
 	if (replaced && replaced != t)
 		tunnel_event(replaced, SESSION_EV_REPLACED);
 }
@@ -184,7 +188,8 @@ commit(struct attempt *a)
 	    .release_tag = a->id->release_tag,
 	    .sha256 = a->allowlist_sha256,
 	    .repo_id = a->repo_id,
-	    .secret = a->secret};
+	    .secret = a->secret,
+	    .immutable = a->immutable};
 	struct store_change ch[6];
 	size_t n = 0;
 	struct err e = {0};

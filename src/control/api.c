@@ -1,6 +1,7 @@
 #include "control/api.h"
 
 #include "control/audit.h"
+#include "control/rejudge.h"
 #include "control/dashboard/page.h"
 #include "control/evidence.h"
 #include "control/resolve.h"
@@ -188,6 +189,9 @@ dashboard(struct control *c, struct http_req *r)
 	    .draining = c->draining,
 	    .tunnels = c->tunnel_n,
 	    .unattested = c->unattested_n,
+	    .coming = c->forecast.number,
+	    .coming_worse = c->forecast.pass ? 0 : c->forecast.worse,
+	    .coming_refused = c->forecast.refused,
 	    .version = CONTROL_VERSION};
 	struct page *p = page_new(&about);
 	struct err e = {0};
@@ -310,6 +314,9 @@ dispatch(struct control *c, struct http_req *r, const struct route_match *m)
 		break;
 	case ROUTE_BACKUP:
 		backup_start(c, r);
+		break;
+	case ROUTE_POLICY_DIFF:
+		policy_diff(c, r);
 		break;
 	case ROUTE_FORWARD:
 		front_forward(c->front, r, m->app, m->rest);

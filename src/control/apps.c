@@ -1,5 +1,6 @@
 #include "control/api.h"
 #include "control/audit.h"
+#include "control/forecast.h"
 #include "control/tunnel_endpoint.h"
 #include "control/view.h"
 
@@ -142,6 +143,7 @@ apps_get(struct control *c, struct http_req *r, struct span app)
 		if (strcmp(t->session.id->app_name, name) == 0)
 			write_tunnel(&w, t);
 	jw_end_array(&w);
+	forecast_write(c, &w, name);
 	jw_end_object(&w);
 	api_answer(r, 200, "application/json", &b);
 	buf_fini(&b);

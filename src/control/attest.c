@@ -283,6 +283,7 @@ got_collateral(struct collateral *col, const struct err *why, void *ctx)
 		return;
 	}
 	a->col = collateral_ref(col);
+	a->collateral_age = a->c->collateral_age;
 	fetch_allowlist(a);
 }
 
@@ -300,6 +301,18 @@ fetch_collateral(void *ctx)
 		attempt_refuse(a, &e);
 }
 
+static bool
+attempt_view(struct attempt *a, struct quote_view *view, struct err *e)
+{
+	const struct eedcap_platform *p = eedcap_verdict_platform(a->verdict);
+
+	verdict_join_advisories(a->verdict, a->advisories);
+	if (p && !attest_sha256(span_of(p->ppid, sizeof p->ppid), a->ppid_sha256, e))
+		return false;
+	quote_view_of_verdict(view, a->verdict, a->now_s, a->advisories, p ? a->ppid_sha256 : NULL);
+	return true;
+}
+
 /* On the loop: the signatures of quote and collateral were verified by workers, and what is left, to
  * compare one with the other, costs less than handing it to one. */
 static bool
@@ -314,14 +327,23 @@ judge(struct attempt *a, struct err *e)
 		return err_set(e, ERR_POLICY, REASON_POLICY, "the network is not served any more");
 	a->nets_age = a->c->nets_age;
 	a->verdict = eedcap_judge(a->c->dcap, a->q, a->col->handle, a->now_s, &policy);
+	/* For the record, which tells of no list. */
 	a->net = *net;
+	a->net.sources = NULL;
+	a->net.allow.v = a->net.deny.v = NULL;
+	a->net.source_n = a->net.allow.n = a->net.deny.n = 0;
 	if (!a->verdict)
 		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "verdict");
 	if (!eedcap_verdict_accepted(a->verdict))
 		return quote_refused(eedcap_verdict_error(a->verdict), e);
-	quote_view_of(&view, eedcap_verdict_quote(a->verdict), eedcap_verdict_status(a->verdict));
-	return appraise_full(
-	    net, &a->asked, &answer, &a->offline, &view, a->allowlist, a->secret, &a->earned, e);
+	if (!policy_judge_repo(net, a->id->repo, a->repo_id, e)
+	    || !policy_judge_release(net, a->immutable, e) || !attempt_view(a, &view, e))
+		return false;
+	if (!appraise_full(net, &a->asked, &answer, &a->offline, &view, a->allowlist, a->secret,
+		&a->earned, e))
+		return false;
+	a->earned.immutable = a->immutable;
+	return true;
 }
 
 static void
@@ -330,7 +352,6 @@ hand_evidence(struct attempt *a)
 	struct evidence_row row;
 	struct err e = {0};
 
-	attempt_join_advisories(a);
 	if (!attempt_evidence(a, &row, &e)) {
 		attempt_refuse(a, &e);
 		return;
@@ -359,6 +380,7 @@ take_allowlist(struct attempt *a, const struct release_asset *r, struct err *e)
 
 	a->repo_id = r->repo_id;
 	a->secret = r->is_private;
+	a->immutable = r->immutable;
 	memcpy(a->allowlist_sha256, r->sha256, sizeof a->allowlist_sha256);
 	buf_clear(&a->list);
 	buf_add(&a->list, r->bytes);
@@ -421,6 +443,7 @@ remember(struct attempt *a, struct span bytes)
 		return;
 	kept.repo_id = pin->repo_id;
 	kept.is_private = pin->secret;
+	kept.immutable = pin->immutable;
 	release_remember(a->c->release, span_str(a->id->repo), span_str(a->id->release_tag), &kept);
 }
 

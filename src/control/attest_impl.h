@@ -33,6 +33,7 @@ struct attempt {
 	struct appraisal_offline offline;
 	uint64_t nets_age; /* of the rules that it was judged by */
 	struct network net; /* those rules */
+	uint64_t collateral_age; /* of the collateral */
 
 	/* What was gathered. */
 	int64_t now_s;
@@ -44,7 +45,7 @@ struct attempt {
 	struct release_wait *rel_wait;
 	struct allowlist *allowlist;
 	int64_t repo_id;
-	bool secret;
+	bool secret, immutable;
 	uint8_t allowlist_sha256[ATTEST_DIGEST];
 	struct buf list; /* the allowlist's bytes */
 	bool looked; /* on the disk, for those that were pinned */
@@ -54,7 +55,8 @@ struct attempt {
 	struct admission earned;
 	struct registry_admission admission;
 	struct registry_claim claim;
-	char advisories[ROW_ADVISORIES_MAX];
+	char advisories[ROW_ADVISORIES_MAX]; /* the verdict's ids, with commas between */
+	uint8_t ppid_sha256[ATTEST_DIGEST];
 	struct buf record; /* of its evidence */
 	uint64_t session; /* the tunnel's id, when the tunnel itself may be gone */
 	uint64_t older_id, older_admitted_n; /* of the tunnel that must prove itself */
@@ -76,7 +78,7 @@ void attempt_claim(void *ctx);
 /* The verification as a row of evidence, which borrows from the attempt. */
 MUST_CHECK bool attempt_evidence(struct attempt *a, struct evidence_row *row, struct err *e);
 
-/* The verdict's advisory ids, with commas between. */
-void attempt_join_advisories(struct attempt *a);
+/* A verdict's advisory ids, with commas between, as far as they fit. */
+void verdict_join_advisories(const struct eedcap_verdict *v, char dst[static ROW_ADVISORIES_MAX]);
 
 #endif

@@ -138,6 +138,7 @@ write_policy(const struct control *c, struct buf *out)
 		jw_end_object(&w);
 	}
 	jw_end_array(&w);
+	jw_hex(&w, "networks_sha256", span_of(c->nets.text_sha256, sizeof c->nets.text_sha256));
 	jw_int(&w, "registration_ttl_days", set->registration_ttl_days);
 	if (c->custom_root)
 		jw_hex(&w, "root_key", span_of(c->root_key, sizeof c->root_key));

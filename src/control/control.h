@@ -28,6 +28,8 @@
 struct tunnel;
 struct events_reader;
 struct audit_note;
+struct rejudge;
+struct policy_diff;
 
 /* A refused attempt, kept for the dashboard. What it names was never proven. */
 struct refusal {
@@ -53,6 +55,8 @@ struct control {
 	struct activation sockets;
 	struct networks nets;
 	uint64_t nets_age; /* how often they were read again */
+	struct collateral_client *early; /* of Intel's early edition; NULL: no forecasts */
+	uint64_t collateral_age; /* how often some of it was replaced */
 	struct registry *registry;
 	struct registry_settings registry_set;
 	struct session_settings session_set;
@@ -77,6 +81,24 @@ struct control {
 	struct events_reader *readers; /* of the audit trail, as it grows */
 	size_t reader_n;
 	bool backup_runs;
+	struct policy_diff *diff; /* that runs, or NULL */
+
+	struct { /* what the early edition will make of the fleet (forecast.h) */
+		struct rejudge *pass; /* that runs, or NULL */
+		uint64_t judged, worse, refused, unjudged; /* by the last */
+		uint32_t number; /* its highest evaluation number */
+		int64_t made_s; /* 0: none yet */
+		uint64_t due_ms;
+		struct net_timer timer;
+	} forecast;
+	struct { /* the passes over the live fleet (rejudge.h) */
+		struct rejudge *pass; /* that runs, or NULL */
+		bool wanted, rules; /* another one; the rules have changed */
+		bool rules_now; /* they have for the one that runs */
+		uint64_t judged, refused, unjudged; /* by it */
+		uint64_t retry_ms; /* the last wait for another try; 0: none was due */
+		struct net_timer soon;
+	} live;
 	char policy[ROW_DETAIL_MAX + 1]; /* as the trail tells of it last */
 	char policy_sent[ROW_DETAIL_MAX + 1]; /* on its way to the disk */
 

@@ -2,6 +2,8 @@
 
 #include "control/audit.h"
 #include "control/certificate.h"
+#include "control/forecast.h"
+#include "control/rejudge.h"
 #include "core/policy.h"
 #include "os/file.h"
 
@@ -57,6 +59,7 @@ reload_check(const struct settings *set, struct err *e)
 
 	if (!reload_read_networks(set, &nets, e) || !reload_check_service_ca(set, e))
 		return false;
+	networks_free(&nets);
 	if (!set->tls_cert)
 		return true;
 	tls = tls_ctx_server(set->tls_cert, set->tls_key, e);
@@ -97,7 +100,10 @@ reload_judge(struct tunnel *t)
 		return;
 	if (!net)
 		(void)err_set(&why, ERR_POLICY, REASON_INVALID_NETWORK, "not served any more");
-	else if (!t->replica || policy_judge_admission(net, &t->earned, &why))
+	else if (!t->replica
+		 || (policy_judge_repo(net, id->repo, 0, &why)
+		     && policy_judge_release(net, t->earned.immutable, &why)
+		     && policy_judge_admission(net, &t->earned, &why)))
 		return;
 	(void)err_token(&why, token);
 	(void)err_set(&e, ERR_POLICY, REASON_POLICY, "%s: %s", token, why.detail);
@@ -107,6 +113,9 @@ reload_judge(struct tunnel *t)
 }
 
 /* --- SIGHUP --- */
+
+/* By then collateral that was asked for anew has come, as a rule. */
+#define FORECAST_MS 2000
 
 static void
 failed(struct control *c, const char *what, const struct err *e)
@@ -122,6 +131,7 @@ reload_networks(struct control *c)
 	struct log_line b;
 	struct err e = {0};
 	size_t before = c->tunnel_n;
+	bool same;
 
 	if (!c->set->networks_file)
 		return;
@@ -129,6 +139,8 @@ reload_networks(struct control *c)
 		failed(c, "EE_NETWORKS_FILE", &e);
 		return;
 	}
+	same = memcmp(c->nets.text_sha256, nets.text_sha256, sizeof nets.text_sha256) == 0;
+	networks_free(&c->nets);
 	c->nets = nets;
 	c->nets_age++;
 	for (struct tunnel *t = c->tunnels; t; t = t->next)
@@ -139,6 +151,7 @@ reload_networks(struct control *c)
 	log_end(&c->env->log, LOG_INFO, &b);
 	audit_policy(c);
 	reload_announce(c);
+	rejudge_want(c, !same);
 }
 
 static void
@@ -167,4 +180,7 @@ reload_on_signal(struct net_loop *l, int signo, void *ctx)
 	reload_networks(c);
 	reload_tls(c);
 	collateral_client_reload(c->collateral);
+	if (c->early)
+		collateral_client_reload(c->early);
+	forecast_want(c, FORECAST_MS);
 }

@@ -49,6 +49,10 @@ static const struct route table[] = {
 	"after", NULL},
     {ROUTE_BACKUP, "POST", "/v1/backup", ROUTE_ADMIN, 200, "application/vnd.sqlite3", "getBackup",
 	"Give a consistent copy of the registry", NULL, NULL},
+    {ROUTE_POLICY_DIFF, "POST", "/v1/policy/diff", ROUTE_ADMIN, 200, JSON, "diffPolicy",
+	"Judge the live fleet by a networks file before it is in force: who would be refused, and "
+	"why",
+	NULL, "Networks"},
     {ROUTE_FORWARD, NULL, "/v1/forward/{app_name}/{path}", ROUTE_PROXY, 200, NULL, "forwardRequest",
 	"Forward a request as it is to an app (for ee-proxy)", NULL, NULL},
     {ROUTE_DASHBOARD, "GET", "/dashboard", ROUTE_ADMIN, 200, HTML, "getDashboard",
@@ -306,6 +310,7 @@ write_components(struct jw *w)
 	static const char *const pin[] = {
 	    "repo", "string", "release_tag", "string", "sha256", "string", NULL};
 	static const char *const none[] = {NULL};
+	static const char *const networks[] = {"networks", "object", NULL};
 	static const char *const problem[] = {
 	    "title", "string", "status", "integer", "reason", "string", NULL};
 	static const char *const problem_more[] = {
@@ -321,6 +326,7 @@ write_components(struct jw *w)
 	write_schema(w, "ProxyRequest", proxy, proxy_more);
 	write_schema(w, "EvidenceRequest", evidence, evidence_more);
 	write_schema(w, "PinAcceptance", pin, none);
+	write_schema(w, "Networks", networks, none);
 	write_schema(w, "Problem", problem, problem_more);
 	write_schema(w, "Resolve", resolve, resolve_more);
 	jw_end_object(w);

@@ -4,7 +4,9 @@
 #include "control/api.h"
 #include "control/audit.h"
 #include "control/certificate.h"
+#include "control/forecast.h"
 #include "control/relay.h"
+#include "control/rejudge.h"
 #include "control/reload.h"
 #include "control/resolve.h"
 #include "control/stop.h"
@@ -185,6 +187,27 @@ may_look(void *ctx, const char *client, struct span repo)
 	return lookups_take(c->lookups, client, repo, env_now_ms(c->env));
 }
 
+/* By then a fleet that was here before is here again. */
+#define FIRST_FORECAST_MS (10u * 60 * 1000)
+
+/* Nothing of the early edition goes to the disk: no lease depends on it, and its numbers are above
+ * those that count. */
+static bool
+open_early(struct control *c, struct err *e)
+{
+	struct collateral_opts o = {.url = c->set->pccs_url,
+	    .service = c->pccs_fetcher,
+	    .dcap = c->dcap,
+	    .timeout_s = (uint32_t)c->set->collateral_timeout_sec,
+	    .refresh_s = (uint32_t)c->set->collateral_refresh_sec,
+	    .early = true};
+
+	c->early = collateral_client_new(c->loop, c->fetcher, c->env, &o, e);
+	if (c->early)
+		forecast_want(c, FIRST_FORECAST_MS);
+	return c->early != NULL;
+}
+
 static bool
 open_clients(struct control *c, struct err *e)
 {
@@ -196,7 +219,9 @@ open_clients(struct control *c, struct err *e)
 	    .refresh_s = (uint32_t)c->set->collateral_refresh_sec,
 	    .warn_days = (uint32_t)c->set->collateral_warn_days,
 	    .early = strcmp(c->set->tcb_update, "early") == 0,
-	    .log = &c->env->log};
+	    .log = &c->env->log,
+	    .changed = rejudge_on_collateral,
+	    .changed_ctx = c};
 	struct release_opts rel = {.api_url = c->set->github_api_url,
 	    .token = c->set->github_token,
 	    .owners = c->set->github_owners,
@@ -211,6 +236,8 @@ open_clients(struct control *c, struct err *e)
 	col.service = c->pccs_fetcher;
 	c->collateral = collateral_client_new(c->loop, c->fetcher, c->env, &col, e);
 	if (!c->collateral)
+		return false;
+	if (!col.early && strcmp(c->set->tcb_forecast, "on") == 0 && !open_early(c, e))
 		return false;
 	c->release = release_client_new(c->loop, c->fetcher, c->env, &rel, e);
 	return c->release != NULL;

@@ -1,5 +1,7 @@
 #include "control/stop.h"
 
+#include "control/rejudge.h"
+#include "control/forecast.h"
 #include "control/attest.h"
 #include "control/audit.h"
 #include "control/evidence.h"
@@ -124,6 +126,9 @@ stop_now(struct control *c)
 {
 	net_timer_stop(&c->grace);
 	net_timer_stop(&c->sweep);
+	rejudge_close(c);
+	policy_diff_close(c);
+	forecast_close(c);
 	front_close(c->front);
 	if (c->http)
 		http_server_close(c->http);
@@ -142,6 +147,7 @@ stop_now(struct control *c)
 		fresh_drop(t);
 	}
 	collateral_client_free(c->collateral);
+	collateral_client_free(c->early);
 	release_client_free(c->release);
 	fetcher_close(c->fetcher);
 	fetcher_close(c->pccs_fetcher);
@@ -152,6 +158,7 @@ stop_now(struct control *c)
 	net_loop_free(c->loop);
 	eedcap_context_free(c->dcap); /* no worker runs any more */
 	registry_free(c->registry);
+	networks_free(&c->nets);
 	gate_free(c->gate);
 	gate_free(c->reads);
 	gate_free(c->quotes);

@@ -156,6 +156,7 @@ on_close(struct ws_conn *w, uint16_t code, struct span reason, const struct err 
 	c->tunnel_n--;
 	free(t->identity);
 	free(t->channel);
+	free(t->forecast);
 	free(t);
 }
 

@@ -35,6 +35,7 @@ struct tunnel {
 	struct fresh *fresh; /* who asks for fresh evidence; the first is asked for */
 	uint64_t fresh_ms; /* when its rate of fresh evidence is used up to */
 	bool gone; /* the connection has ended */
+	char *forecast; /* JSON: what a coming TCB makes of it; NULL: nothing worse */
 	struct tunnel *next, *prev;
 	char peer[];
 };

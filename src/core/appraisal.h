@@ -35,8 +35,8 @@ struct appraisal_offline {
 	bool unbound; /* the first agents' form: it may be a copy of another VM's quote */
 };
 
-/* What an accepted answer earns, and all that a network's rules ask of it: when they change, it is
- * judged again by this. */
+/* What an accepted answer earns, and what of a network's rules needs no quote to be judged: when they
+ * change, it is judged again by this at once, and by its quote soon after. */
 struct admission {
 	size_t entry; /* the allowlist's alternative that matched */
 	const char *config_fault; /* what agent_config lacks for a sealed network, or NULL */
@@ -47,6 +47,8 @@ struct admission {
 	bool debug;
 	bool unbound; /* no nonce in the quote: freshness none */
 	bool claims_sealed; /* as far as the agent's word goes */
+	bool immutable; /* the release is; the caller sets it */
+	uint16_t list_accept; /* TCB_BITs that the allowlist leaves */
 };
 
 /* Nonce, report data, claims digest, binding digest; in that order. Reasons: nonce_mismatch,

@@ -11,6 +11,38 @@
 /* --- a record --- */
 
 static void
+write_advisories(struct jw *w, const char *name, const char *list)
+{
+	jw_array(w, name);
+	while (*list) {
+		size_t n = strcspn(list, ",");
+
+		jw_span(w, NULL, span_of(list, n));
+		list += n + (list[n] == ',');
+	}
+	jw_end_array(w);
+}
+
+/* Only where a network has such rules. */
+static void
+write_tcb_rules(struct jw *w, const struct tcb_rules *t)
+{
+	char date[RFC3339_SIZE];
+
+	if (!t->advisories_accept[0] && !t->advisories_deny[0] && !t->min_evaluation_number
+	    && !t->min_date && !t->grace_days)
+		return;
+	jw_object(w, "tcb");
+	write_advisories(w, "advisories_accept", t->advisories_accept);
+	write_advisories(w, "advisories_deny", t->advisories_deny);
+	jw_int(w, "min_evaluation_number", t->min_evaluation_number);
+	jw_str(w, "min_date", t->min_date ? rfc3339_write(t->min_date, date) : NULL);
+	jw_int(w, "grace_days", t->grace_days);
+	jw_end_object(w);
+}
+
+/* The lists of platforms and repositories stay with the operator: they tell of others. */
+static void
 write_policy(struct jw *w, const struct network *net)
 {
 	jw_object(w, "policy");
@@ -25,6 +57,7 @@ write_policy(struct jw *w, const struct network *net)
 		if (net->tcb_accept & TCB_BIT(s))
 			jw_str(w, NULL, tcb_status_name((enum tcb_status)s));
 	jw_end_array(w);
+	write_tcb_rules(w, &net->tcb);
 	jw_end_object(w);
 }
 
@@ -44,19 +77,6 @@ write_binding(struct jw *w, const struct evidence *v)
 	jw_end_object(w);
 }
 
-static void
-write_advisories(struct jw *w, const char *list)
-{
-	jw_array(w, "advisory_ids");
-	while (*list) {
-		size_t n = strcspn(list, ",");
-
-		jw_span(w, NULL, span_of(list, n));
-		list += n + (list[n] == ',');
-	}
-	jw_end_array(w);
-}
-
 void
 evidence_write_record(struct buf *out, const struct evidence *v)
 {
@@ -67,7 +87,7 @@ evidence_write_record(struct buf *out, const struct evidence *v)
 	jw_str(&w, "verified_at", rfc3339_write(v->verified_at, time));
 	jw_str(&w, "verdict", "accepted");
 	jw_str(&w, "tcb_status", tcb_status_name(v->tcb));
-	write_advisories(&w, v->advisories);
+	write_advisories(&w, "advisory_ids", v->advisories);
 	jw_str(&w, "trust_root", v->custom_root ? "custom" : "intel");
 	jw_str(&w, "freshness", v->bound ? "bound" : "none");
 	jw_bool(&w, "sealed", v->sealed);

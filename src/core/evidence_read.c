@@ -172,6 +172,52 @@ take_tcb(struct reading *r, const struct json_node *n, const char *name, enum tc
 	return *out != TCB_UNKNOWN || odd(r, name, "is no TCB status");
 }
 
+/* As rows have them: with commas between. */
+static MUST_CHECK bool
+take_advisories(struct reading *r, const struct json_node *obj, const char *name,
+    char dst[static ROW_ADVISORIES_MAX])
+{
+	const struct json_node *all;
+	size_t at = 0;
+
+	if (!need(r, obj, name, JSON_ARRAY, &all))
+		return false;
+	for (const struct json_node *s = json_first(&r->f->doc, all); s;
+	     s = json_next(&r->f->doc, all, s)) {
+		if (at)
+			dst[at++] = ',';
+		if (at + 1 >= ROW_ADVISORIES_MAX
+		    || !json_cstr(s, dst + at, ROW_ADVISORIES_MAX - at))
+			return odd(r, name, "is too long, or holds other than strings");
+		at += strlen(dst + at);
+	}
+	return true;
+}
+
+static MUST_CHECK bool
+take_tcb_rules(struct reading *r, const struct json_node *policy, struct tcb_rules *out)
+{
+	const struct json_doc *doc = &r->f->doc;
+	const struct json_node *t = json_get(doc, policy, "tcb"), *date;
+	int64_t number, days;
+
+	if (!t)
+		return true; /* the network had none */
+	if (!need_object(r, policy, "tcb", &t)
+	    || !take_advisories(r, t, "advisories_accept", out->advisories_accept)
+	    || !take_advisories(r, t, "advisories_deny", out->advisories_deny))
+		return false;
+	date = json_get(doc, t, "min_date");
+	if (!json_int(json_get(doc, t, "min_evaluation_number"), 0, UINT32_MAX, &number)
+	    || !json_int(json_get(doc, t, "grace_days"), 0, NETWORK_GRACE_MAX_DAYS, &days) || !date
+	    || (date->type != JSON_NULL
+		&& (date->type != JSON_STRING || !rfc3339_read(date->text, &out->min_date))))
+		return odd(r, "tcb", "holds something else than rules");
+	out->min_evaluation_number = (uint32_t)number;
+	out->grace_days = (uint32_t)days;
+	return true;
+}
+
 static MUST_CHECK bool
 take_policy(struct reading *r, const struct json_node *rec, struct network *net)
 {
@@ -195,28 +241,7 @@ take_policy(struct reading *r, const struct json_node *rec, struct network *net)
 			return false;
 		net->tcb_accept |= TCB_BIT(status);
 	}
-	return true;
-}
-
-/* As rows have them: with commas between. */
-static MUST_CHECK bool
-take_advisories(struct reading *r, const struct json_node *rec, char dst[static ROW_ADVISORIES_MAX])
-{
-	const struct json_node *all;
-	size_t at = 0;
-
-	if (!need(r, rec, "advisory_ids", JSON_ARRAY, &all))
-		return false;
-	for (const struct json_node *s = json_first(&r->f->doc, all); s;
-	     s = json_next(&r->f->doc, all, s)) {
-		if (at)
-			dst[at++] = ',';
-		if (at + 1 >= ROW_ADVISORIES_MAX
-		    || !json_cstr(s, dst + at, ROW_ADVISORIES_MAX - at))
-			return odd(r, "advisory_ids", "is too long, or holds other than strings");
-		at += strlen(dst + at);
-	}
-	return true;
+	return take_tcb_rules(r, p, &net->tcb);
 }
 
 static MUST_CHECK bool
@@ -230,7 +255,8 @@ take_record(struct reading *r, const struct json_node *rec, struct evidence_item
 	if (!TEXT(r, rec, "verified_at", time)
 	    || !take_word(r, rec, "verdict", "accepted", "refused", &accepted)
 	    || !need(r, rec, "tcb_status", JSON_STRING, &tcb)
-	    || !take_tcb(r, tcb, "tcb_status", &v->tcb) || !take_advisories(r, rec, v->advisories)
+	    || !take_tcb(r, tcb, "tcb_status", &v->tcb)
+	    || !take_advisories(r, rec, "advisory_ids", v->advisories)
 	    || !take_word(r, rec, "trust_root", "custom", "intel", &v->custom_root)
 	    || !take_word(r, rec, "freshness", "bound", "none", &fresh)
 	    || !take_bool(r, rec, "sealed", &v->sealed) || !take_identity(r, rec, it)

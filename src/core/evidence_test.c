@@ -172,6 +172,40 @@ what_is_written_is_read_and_holds(void **state)
 	scene_fini(&s);
 }
 
+/* A network's TCB rules are part of what was judged by, so whoever repeats it judges by them. */
+static void
+tcb_rules_are_repeated(void **state)
+{
+	struct scene s;
+
+	scene_init(&s);
+	s.v.net.tcb = (struct tcb_rules){.advisories_accept = "INTEL-SA-00615,INTEL-SA-00657",
+	    .advisories_deny = "INTEL-SA-00960",
+	    .min_evaluation_number = 18,
+	    .min_date = 1747180800,
+	    .grace_days = 30};
+	snprintf(s.v.advisories, sizeof s.v.advisories, "INTEL-SA-00615");
+	s.v.tcb = s.q.tcb = TCB_SW_HARDENING_NEEDED;
+	s.d.advisories = s.q.verdict.advisories = "INTEL-SA-00615";
+	s.q.verdict.evaluation_number = 18;
+	s.q.verdict.tcb_date = 1747180800;
+	scene_write(&s);
+	assert_string_equal(fault(&s, NULL, NULL), "whole");
+	assert_string_equal(fault(&s, "\"INTEL-SA-00657\"],\"advisories_deny\":[",
+				"\"INTEL-SA-00657\"],\"advisories_deny\":[\"INTEL-SA-00615\","),
+	    "network: advisory_denied");
+	assert_string_equal(fault(&s, "[\"INTEL-SA-00615\",", "["), "network: tcb_status_rejected");
+	assert_string_equal(
+	    fault(&s, "number\":18", "number\":19"), "network: collateral_outdated");
+	assert_string_equal(fault(&s, "2025-05-14T00:00:00Z", "2025-05-14T00:00:01Z"),
+	    "network: tcb_date_rejected");
+	assert_string_equal(fault(&s, "2025-05-14T00", "2025-05-14x00"), "evidence_malformed");
+	assert_string_equal(
+	    fault(&s, "grace_days\":30", "grace_days\":3651"), "evidence_malformed");
+	assert_string_equal(fault(&s, "\"tcb\":{", "\"tcb\":[{"), "evidence_malformed");
+	scene_fini(&s);
+}
+
 /* Each part changed in the text is told by the step that it belongs to. */
 static void
 tampering_is_named(void **state)
@@ -359,6 +393,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_is_written_is_read_and_holds),
+	    cmocka_unit_test(tcb_rules_are_repeated),
 	    cmocka_unit_test(tampering_is_named),
 	    cmocka_unit_test(another_quote_is_named),
 	    cmocka_unit_test(a_demanded_nonce_must_be_bound),

@@ -1,18 +1,11 @@
 /* network_file.c - the text of a networks file, member by member. */
-#include "core/network.h"
+#include "core/network_file.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
 #include "core/quote_view.h"
-
-struct reading {
-	struct span text;
-	struct json_doc doc;
-	struct err *e;
-	char where[96]; /* the object that is read: `networks`, `networks.forge-1` */
-};
 
 /* --- refusals: line, place, what --- */
 
@@ -38,8 +31,8 @@ plain(struct span s, char dst[static 48])
 	return dst;
 }
 
-static bool
-refuse(struct reading *r, struct span at, struct span name, const char *what)
+bool
+reading_refuse(struct reading *r, struct span at, struct span name, const char *what)
 {
 	const char *dot = name.n && r->where[0] ? "." : "";
 	unsigned line = line_of(r, at);
@@ -51,13 +44,29 @@ refuse(struct reading *r, struct span at, struct span name, const char *what)
 	return err_show(r->e, "line %u: %s%s%s: %s", line, r->where, dot, shown, what);
 }
 
+size_t
+reading_enter(struct reading *r, struct span name)
+{
+	size_t mark = strlen(r->where);
+	char shown[48];
+
+	(void)snprintf(r->where + mark, sizeof r->where - mark, ".%s", plain(name, shown));
+	return mark;
+}
+
+void
+reading_leave(struct reading *r, size_t mark)
+{
+	r->where[mark] = '\0';
+}
+
 /* --- one network --- */
 
 static MUST_CHECK bool
 take_bool(struct reading *r, const struct json_node *v, bool *out)
 {
 	if (v->type != JSON_TRUE && v->type != JSON_FALSE)
-		return refuse(r, v->key, v->key, "must be true or false");
+		return reading_refuse(r, v->key, v->key, "must be true or false");
 	*out = v->type == JSON_TRUE;
 	return true;
 }
@@ -92,27 +101,9 @@ take_unmeasured(struct reading *r, const struct json_node *v, struct network *n)
 }
 
 static MUST_CHECK bool
-take_tcb(struct reading *r, const struct json_node *v, struct network *n)
+take_immutable(struct reading *r, const struct json_node *v, struct network *n)
 {
-	if (v->type != JSON_ARRAY || v->count == 0)
-		return refuse(r, v->key, v->key, "must be an array of TCB statuses, and not empty");
-	n->tcb_accept = 0;
-	for (const struct json_node *s = json_first(&r->doc, v); s; s = json_next(&r->doc, v, s)) {
-		char name[64];
-		enum tcb_status status = TCB_UNKNOWN;
-
-		if (json_cstr(s, name, sizeof name))
-			status = tcb_status_find(span_str(name));
-		if (status == TCB_REVOKED)
-			return refuse(r, s->text, v->key, "Revoked is never accepted");
-		if (status == TCB_UNKNOWN)
-			return refuse(r, s->text, v->key,
-			    "no such status; Intel's spelling, as UpToDate or SWHardeningNeeded");
-		if (n->tcb_accept & TCB_BIT(status))
-			return refuse(r, s->text, v->key, "a status occurs twice");
-		n->tcb_accept |= TCB_BIT(status);
-	}
-	return true;
+	return take_bool(r, v, &n->immutable_releases);
 }
 
 static const struct {
@@ -120,7 +111,12 @@ static const struct {
 	bool (*take)(struct reading *r, const struct json_node *v, struct network *n);
 } members[] = {
     {"sealed_only", take_sealed_only},
-    {"tcb_accept", take_tcb},
+    {"tcb_accept", reading_accept},
+    {"tcb", reading_tcb},
+    {"owners", reading_owners},
+    {"repos", reading_repos},
+    {"platforms", reading_platforms},
+    {"immutable_releases", take_immutable},
     {"debug", take_debug},
     {"legacy_agents", take_legacy},
     {"allow_unmeasured", take_unmeasured},
@@ -139,17 +135,18 @@ member_find(struct span key)
 }
 
 /* The second of two members of one name. */
-static MUST_CHECK bool
-no_twins(struct reading *r, const struct json_node *obj)
+bool
+reading_no_twins(struct reading *r, const struct json_node *obj)
 {
 	for (const struct json_node *v = json_first(&r->doc, obj); v;
 	     v = json_next(&r->doc, obj, v)) {
 		if (v->key_escaped)
-			return refuse(r, v->key, v->key, "a name is written without escapes");
+			return reading_refuse(
+			    r, v->key, v->key, "a name is written without escapes");
 		for (const struct json_node *w = json_first(&r->doc, obj); w != v;
 		     w = json_next(&r->doc, obj, w))
 			if (span_eq(v->key, w->key))
-				return refuse(r, v->key, v->key, "occurs twice");
+				return reading_refuse(r, v->key, v->key, "occurs twice");
 	}
 	return true;
 }
@@ -168,7 +165,7 @@ coherent(struct reading *r, const struct json_node *at, const struct network *n)
 		what = "legacy_agents contradicts sealed_only: such a quote may be a copy";
 	else if (!n->needs_pins)
 		what = "allow_unmeasured contradicts sealed_only: only measured code may claim it";
-	return what ? refuse(r, at->key, span_str(""), what) : true;
+	return what ? reading_refuse(r, at->key, span_str(""), what) : true;
 }
 
 static MUST_CHECK bool
@@ -176,25 +173,26 @@ take_network(struct reading *r, const struct json_node *v, struct network *n)
 {
 	char name[48];
 
-	*n = (struct network){
-	    .sealed_only = true, .needs_pins = true, .tcb_accept = TCB_BIT(TCB_UP_TO_DATE)};
+	*n = (struct network){.sealed_only = true, .needs_pins = true};
 	/* The grammar of a register's member `network`: no other could ever be asked for. */
 	if (!attest_network_ok(v->key) || !span_cstr(v->key, n->name, sizeof n->name))
-		return refuse(
+		return reading_refuse(
 		    r, v->key, v->key, "a network's name is a DNS label: a-z, 0-9, -, at most 63");
 	if (v->type != JSON_OBJECT)
-		return refuse(r, v->key, v->key, "must be an object");
+		return reading_refuse(r, v->key, v->key, "must be an object");
 	(void)snprintf(r->where, sizeof r->where, "networks.%s", plain(v->key, name));
-	if (!no_twins(r, v))
+	if (!reading_no_twins(r, v))
 		return false;
 	for (const struct json_node *m = json_first(&r->doc, v); m; m = json_next(&r->doc, v, m)) {
 		size_t i = member_find(m->key);
 
 		if (i == MEMBERS)
-			return refuse(r, m->key, m->key, "no such member");
+			return reading_refuse(r, m->key, m->key, "no such member");
 		if (!members[i].take(r, m, n))
 			return false;
 	}
+	if (!n->tcb_accept)
+		n->tcb_accept = TCB_BIT(TCB_UP_TO_DATE);
 	return coherent(r, v, n);
 }
 
@@ -204,20 +202,20 @@ static MUST_CHECK bool
 take_networks(struct reading *r, const struct json_node *all, struct networks *out)
 {
 	if (all->type != JSON_OBJECT)
-		return refuse(r, all->key, all->key, "must be an object: name to network");
+		return reading_refuse(r, all->key, all->key, "must be an object: name to network");
 	if (all->count == 0)
-		return refuse(r, all->key, all->key, "holds no network");
+		return reading_refuse(r, all->key, all->key, "holds no network");
 	if (all->count > NETWORKS_MAX)
-		return refuse(r, all->key, all->key, "holds more than 16 networks");
+		return reading_refuse(r, all->key, all->key, "holds more than 16 networks");
 	(void)snprintf(r->where, sizeof r->where, "networks");
-	if (!no_twins(r, all))
+	if (!reading_no_twins(r, all))
 		return false;
 	for (const struct json_node *v = json_first(&r->doc, all); v;
 	     v = json_next(&r->doc, all, v)) {
 		(void)snprintf(r->where, sizeof r->where, "networks");
-		if (!take_network(r, v, &out->v[out->n]))
+		/* Counted at once, so that what it has allocated is freed. */
+		if (!take_network(r, v, &out->v[out->n++]))
 			return false;
-		out->n++;
 	}
 	return true;
 }
@@ -228,17 +226,17 @@ take_file(struct reading *r, struct networks *out)
 	const struct json_node *top = json_top(&r->doc), *all = NULL;
 
 	if (top->type != JSON_OBJECT)
-		return refuse(r, top->text, span_str("the file"), "must be an object");
-	if (!no_twins(r, top))
+		return reading_refuse(r, top->text, span_str("the file"), "must be an object");
+	if (!reading_no_twins(r, top))
 		return false;
 	for (const struct json_node *v = json_first(&r->doc, top); v;
 	     v = json_next(&r->doc, top, v)) {
 		if (!span_is(v->key, "networks"))
-			return refuse(r, v->key, v->key, "no such member");
+			return reading_refuse(r, v->key, v->key, "no such member");
 		all = v;
 	}
 	if (!all)
-		return refuse(r, top->text, span_str("networks"), "is missing");
+		return reading_refuse(r, top->text, span_str("networks"), "is missing");
 	return take_networks(r, all, out);
 }
 
@@ -255,7 +253,10 @@ networks_parse(struct networks *out, struct span text, struct err *e)
 		err_set(e, ERR_USAGE, REASON_BAD_SETTING, "above %u bytes", LIMIT_NETWORKS_FILE);
 		return err_show(e, "above %u bytes", LIMIT_NETWORKS_FILE);
 	}
-	if (!json_parse(&r.doc, text, (struct json_limits){.depth = 4, .nodes = 1024}, &why)) {
+	if (!attest_sha256(text, read.text_sha256, e))
+		return false;
+	if (!json_parse(
+		&r.doc, text, (struct json_limits){.depth = 7, .nodes = LIMIT_JSON_NODES}, &why)) {
 		if (why.code == ERR_NOMEM)
 			return err_set(e, why.code, why.reason, "networks file");
 		err_set(e, ERR_USAGE, REASON_BAD_SETTING, "no JSON: %s", why.detail);
@@ -265,5 +266,7 @@ networks_parse(struct networks *out, struct span text, struct err *e)
 	json_free(&r.doc);
 	if (ok)
 		*out = read;
+	else
+		networks_free(&read);
 	return ok;
 }

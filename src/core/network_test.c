@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "core/network.h"
 #include "core/policy.h"
 #include "core/quote_view.h"
@@ -17,7 +18,7 @@ read_file(const char *text)
 	static struct err e;
 
 	memset(&e, 0, sizeof e);
-	memset(&nets, 0, sizeof nets);
+	networks_free(&nets);
 	if (networks_parse(&nets, span_str(text), &e))
 		return "";
 	assert_int_equal(e.reason, REASON_BAD_SETTING);
@@ -68,61 +69,107 @@ what_is_left_out_is_strict(void **state)
 	assert_int_equal(nets.v[0].tcb_accept, TCB_BIT(TCB_UP_TO_DATE) | TCB_BIT(TCB_OUT_OF_DATE));
 }
 
+#define N(members) "{\"networks\":{\"a\":{" members "}}}"
+
+static const struct {
+	const char *text, *said;
+} wrong[] = {
+    {"", "no JSON: "},
+    {"{\"networks\":{}", "no JSON: "},
+    {"[]", "line 1: the file: must be an object"},
+    {"{}", "line 1: networks: is missing"},
+    {"{\"network\":{}}", "line 1: network: no such member"},
+    {"{\"networks\":{\"a\":{}},\n\"networks\":{}}", "line 2: networks: occurs twice"},
+    {"{\"networks\":{}}", "line 1: networks: holds no network"},
+    {"{\"networks\":[]}", "line 1: networks: must be an object"},
+    {"{\"networks\":{\"a\":1}}", "line 1: networks.a: must be an object"},
+    {"{\"networks\":{\"A\":{}}}", "line 1: networks.A: a network's name is a DNS label"},
+    {"{\"networks\":{\"\":{}}}", "line 1: networks: a network's name"},
+    {"{\"networks\":{\"a\":{},\n\n\"a\":{}}}", "line 3: networks.a: occurs twice"},
+    {"{\"networks\":{\n\"a\":{\n\"sealed\":true}}}", "line 3: networks.a.sealed: no such member"},
+    {"{\"networks\":{\"a\":{\"debug\":false,\"debug\":false}}}",
+	"line 1: networks.a.debug: occurs twice"},
+    {"{\"networks\":{\"a\":{\"\\u0064ebug\":true}}}",
+	"line 1: networks.a.\\u0064ebug: a name is written without escapes"},
+    {"{\"networks\":{\"a\":{\"sealed_only\":\"false\"}}}",
+	"line 1: networks.a.sealed_only: must be true or false"},
+    {"{\"networks\":{\"a\":{\"legacy_agents\":0}}}",
+	"line 1: networks.a.legacy_agents: must be true or false"},
+    {"{\"networks\":{\"a\":{\"allow_unmeasured\":null}}}",
+	"line 1: networks.a.allow_unmeasured: must be true or false"},
+    {"{\"networks\":{\"a\":{\"tcb_accept\":[]}}}",
+	"line 1: networks.a.tcb_accept: must be an array of TCB statuses"},
+    {"{\"networks\":{\"a\":{\"tcb_accept\":\"UpToDate\"}}}",
+	"line 1: networks.a.tcb_accept: must be an array of TCB statuses"},
+    {"{\"networks\":{\"a\":{\"tcb_accept\":[\n\"uptodate\"]}}}",
+	"line 2: networks.a.tcb_accept: no such status"},
+    {"{\"networks\":{\"a\":{\"tcb_accept\":[7]}}}",
+	"line 1: networks.a.tcb_accept: no such status"},
+    {"{\"networks\":{\"a\":{\"tcb_accept\":[\"UpToDate\",\"Revoked\"]}}}",
+	"line 1: networks.a.tcb_accept: Revoked is never accepted"},
+    {"{\"networks\":{\"a\":{\"tcb_accept\":[\"UpToDate\",\"UpToDate\"]}}}",
+	"line 1: networks.a.tcb_accept: a status occurs twice"},
+    {N("\"tcb\":{\"acept\":[]}"), "line 1: networks.a.tcb.acept: no such member"},
+    {N("\"tcb\":[]"), "line 1: networks.a.tcb: must be an object"},
+    {N("\"tcb\":{\"grace_days\":1,\"grace_days\":1}"),
+	"line 1: networks.a.tcb.grace_days: occurs twice"},
+    {N("\"tcb_accept\":[\"UpToDate\"],\"tcb\":{\"accept\":[\"UpToDate\"]}"),
+	"line 1: networks.a.tcb.accept: tcb_accept and tcb.accept are one"},
+    {N("\"tcb\":{\"accept\":[\"UpToDate\"]},\"tcb_accept\":[\"UpToDate\"]"),
+	"line 1: networks.a.tcb_accept: tcb_accept and tcb.accept are one"},
+    {N("\"tcb\":{\"accept\":[\"Revoked\"]}"),
+	"line 1: networks.a.tcb.accept: Revoked is never accepted"},
+    {N("\"tcb\":{\"advisories_accept\":[]}"),
+	"line 1: networks.a.tcb.advisories_accept: must be an array of advisory ids"},
+    {N("\"tcb\":{\"advisories_accept\":[\"INTEL-SA-0615\"]}"),
+	"line 1: networks.a.tcb.advisories_accept: no advisory id"},
+    {N("\"tcb\":{\"advisories_deny\":[\"INTEL-SA-00615\",\"INTEL-SA-00615\"]}"),
+	"line 1: networks.a.tcb.advisories_deny: an advisory occurs twice"},
+    {N("\"tcb\":{\"advisories_deny\":[\"INTEL-SA-00615\"],"
+       "\"advisories_accept\":[\"INTEL-SA-00615\"]}"),
+	"line 1: networks.a.tcb: an advisory is accepted and denied"},
+    {N("\"tcb\":{\"min_evaluation_number\":0}"),
+	"line 1: networks.a.tcb.min_evaluation_number: must be a number from 1 on"},
+    {N("\"tcb\":{\"min_date\":\"2025-02-30T00:00:00Z\"}"),
+	"line 1: networks.a.tcb.min_date: must be a time"},
+    {N("\"tcb\":{\"grace_days\":3651}"),
+	"line 1: networks.a.tcb.grace_days: must be a number from 0 to 3650"},
+    {N("\"owners\":[]"), "line 1: networks.a.owners: must be an array, and not empty"},
+    {N("\"owners\":[\"o/r\"]"), "line 1: networks.a.owners: no owner's name"},
+    {N("\"owners\":[{\"name\":\"o\",\"id\":1}]"), "line 1: networks.a.owners: no owner's name"},
+    {N("\"repos\":[\"o\"]"), "line 1: networks.a.repos: no repository"},
+    {N("\"repos\":[\"o/..\"]"), "line 1: networks.a.repos: no repository"},
+    {N("\"repos\":[\"o/r/s\"]"), "line 1: networks.a.repos: no repository"},
+    {N("\"repos\":[\"-_/r\"]"), "line 1: networks.a.repos: no repository"},
+    {N("\"repos\":[{\"name\":\"o/r\"}]"), "line 1: networks.a.repos: no repository"},
+    {N("\"repos\":[{\"name\":\"o/r\",\"id\":0}]"), "line 1: networks.a.repos: no repository"},
+    {N("\"platforms\":{\"allow\":{}}"), "line 1: networks.a.platforms.allow: must be an array"},
+    {N("\"platforms\":{\"allowed\":[]}"), "line 1: networks.a.platforms.allowed: no such member"},
+    {N("\"platforms\":{\"deny\":[{\"ppid\":\"00\"}]}"),
+	"line 1: networks.a.platforms.deny: an entry is an object of one member"},
+    {N("\"platforms\":{\"deny\":[{\"fmspc\":\"00a0b0c0d0\"}]}"),
+	"line 1: networks.a.platforms.fmspc: must be hex"},
+    {N("\"platforms\":{\"deny\":[{\"fmspc\":\"00A0B0C0D0E0\"},"
+       "{\"fmspc\":\"00a0b0c0d0e0\"}]}"),
+	"line 1: networks.a.platforms.deny: an entry occurs twice"},
+    {N("\"immutable_releases\":1"), "line 1: networks.a.immutable_releases: must be true or false"},
+    {"{\"networks\":{\"a\":{\"debug\":true}}}",
+	"line 1: networks.a: debug contradicts sealed_only"},
+    {"{\"networks\":{\"a\":{\"legacy_agents\":true}}}",
+	"line 1: networks.a: legacy_agents contradicts sealed_only"},
+    {"{\"networks\":{\"a\":{\"allow_unmeasured\":true,\"sealed_only\":true}}}",
+	"line 1: networks.a: allow_unmeasured contradicts sealed_only"},
+};
+
 static void
 a_wrong_file_is_refused_by_name_and_place(void **state)
 {
-	static const struct {
-		const char *text, *said;
-	} rows[] = {
-	    {"", "no JSON: "},
-	    {"{\"networks\":{}", "no JSON: "},
-	    {"[]", "line 1: the file: must be an object"},
-	    {"{}", "line 1: networks: is missing"},
-	    {"{\"network\":{}}", "line 1: network: no such member"},
-	    {"{\"networks\":{\"a\":{}},\n\"networks\":{}}", "line 2: networks: occurs twice"},
-	    {"{\"networks\":{}}", "line 1: networks: holds no network"},
-	    {"{\"networks\":[]}", "line 1: networks: must be an object"},
-	    {"{\"networks\":{\"a\":1}}", "line 1: networks.a: must be an object"},
-	    {"{\"networks\":{\"A\":{}}}", "line 1: networks.A: a network's name is a DNS label"},
-	    {"{\"networks\":{\"\":{}}}", "line 1: networks: a network's name"},
-	    {"{\"networks\":{\"a\":{},\n\n\"a\":{}}}", "line 3: networks.a: occurs twice"},
-	    {"{\"networks\":{\n\"a\":{\n\"sealed\":true}}}",
-		"line 3: networks.a.sealed: no such member"},
-	    {"{\"networks\":{\"a\":{\"debug\":false,\"debug\":false}}}",
-		"line 1: networks.a.debug: occurs twice"},
-	    {"{\"networks\":{\"a\":{\"\\u0064ebug\":true}}}",
-		"line 1: networks.a.\\u0064ebug: a name is written without escapes"},
-	    {"{\"networks\":{\"a\":{\"sealed_only\":\"false\"}}}",
-		"line 1: networks.a.sealed_only: must be true or false"},
-	    {"{\"networks\":{\"a\":{\"legacy_agents\":0}}}",
-		"line 1: networks.a.legacy_agents: must be true or false"},
-	    {"{\"networks\":{\"a\":{\"allow_unmeasured\":null}}}",
-		"line 1: networks.a.allow_unmeasured: must be true or false"},
-	    {"{\"networks\":{\"a\":{\"tcb_accept\":[]}}}",
-		"line 1: networks.a.tcb_accept: must be an array of TCB statuses"},
-	    {"{\"networks\":{\"a\":{\"tcb_accept\":\"UpToDate\"}}}",
-		"line 1: networks.a.tcb_accept: must be an array of TCB statuses"},
-	    {"{\"networks\":{\"a\":{\"tcb_accept\":[\n\"uptodate\"]}}}",
-		"line 2: networks.a.tcb_accept: no such status"},
-	    {"{\"networks\":{\"a\":{\"tcb_accept\":[7]}}}",
-		"line 1: networks.a.tcb_accept: no such status"},
-	    {"{\"networks\":{\"a\":{\"tcb_accept\":[\"UpToDate\",\"Revoked\"]}}}",
-		"line 1: networks.a.tcb_accept: Revoked is never accepted"},
-	    {"{\"networks\":{\"a\":{\"tcb_accept\":[\"UpToDate\",\"UpToDate\"]}}}",
-		"line 1: networks.a.tcb_accept: a status occurs twice"},
-	    {"{\"networks\":{\"a\":{\"debug\":true}}}",
-		"line 1: networks.a: debug contradicts sealed_only"},
-	    {"{\"networks\":{\"a\":{\"legacy_agents\":true}}}",
-		"line 1: networks.a: legacy_agents contradicts sealed_only"},
-	    {"{\"networks\":{\"a\":{\"allow_unmeasured\":true,\"sealed_only\":true}}}",
-		"line 1: networks.a: allow_unmeasured contradicts sealed_only"},
-	};
 
-	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		const char *said = read_file(rows[i].text);
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		const char *said = read_file(wrong[i].text);
 
-		if (strncmp(said, rows[i].said, strlen(rows[i].said)) != 0)
-			fail_msg("%s\nsaid %s\nwant %s", rows[i].text, said, rows[i].said);
+		if (strncmp(said, wrong[i].said, strlen(wrong[i].said)) != 0)
+			fail_msg("%s\nsaid %s\nwant %s", wrong[i].text, said, wrong[i].said);
 	}
 }
 
@@ -131,7 +178,7 @@ there_is_an_end_to_networks(void **state)
 {
 	char text[4096], name[64];
 	struct err e = {0};
-	char *big = calloc(1, 70000);
+	char *big = calloc(1, LIMIT_NETWORKS_FILE + 1);
 	size_t n;
 
 	for (int many = 16; many <= 17; many++) {
@@ -149,8 +196,8 @@ there_is_an_end_to_networks(void **state)
 	assert_string_equal(nets.v[0].name, name);
 	snprintf(text, sizeof text, "{\"networks\":{\"%sa\":{}}}", name);
 	assert_string_not_equal(read_file(text), "");
-	memset(big, ' ', 70000);
-	assert_false(networks_parse(&nets, span_of(big, 70000), &e));
+	memset(big, ' ', LIMIT_NETWORKS_FILE + 1);
+	assert_false(networks_parse(&nets, span_of(big, LIMIT_NETWORKS_FILE + 1), &e));
 	free(big);
 }
 
@@ -158,8 +205,10 @@ there_is_an_end_to_networks(void **state)
 static void
 no_prefix_is_a_file(void **state)
 {
-	static const char text[] = "{\"networks\":{\"lab\":{\"sealed_only\":false,\"tcb_accept\":"
-				   "[\"UpToDate\"],\"legacy_agents\":true}}}";
+	static const char text[] =
+	    "{\"networks\":{\"lab\":{\"sealed_only\":false,\"tcb_accept\":"
+	    "[\"UpToDate\"],\"legacy_agents\":true,\"repos\":[{\"name\":\"o/r\",\"id\":7}],"
+	    "\"platforms\":{\"deny\":[{\"fmspc\":\"00a0b0c0d0e0\"}]}}}}";
 
 	for (size_t n = 0; n < sizeof text - 1; n++) {
 		struct networks out = {.n = 7};
@@ -225,6 +274,13 @@ an_admission_is_judged_again(void **state)
 	assert_string_equal(judge("{" OPEN "}", a), "tee_not_allowed");
 }
 
+static int
+forget(void **state)
+{
+	networks_free(&nets);
+	return 0;
+}
+
 int
 main(void)
 {
@@ -237,5 +293,5 @@ main(void)
 	    cmocka_unit_test(an_admission_is_judged_again),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, forget);
 }

@@ -100,6 +100,7 @@ registry_pin_put(struct registry *r, const struct pin_new *pin, int64_t now_s, s
 	row->told = old ? old->told : PIN_NOT_TOLD;
 	row->repo_id = pin->repo_id;
 	row->secret = pin->secret;
+	row->immutable = pin->immutable;
 	row->used_at = now_s;
 	return put(r, row, e);
 }
@@ -124,6 +125,7 @@ registry_pin_moved(const struct registry *r, const char *repo, const char *relea
 	*row = *pin;
 	memcpy(row->sha256, sha256, 32);
 	row->pinned_at = now_s;
+	row->immutable = false; /* it was changed, or is another */
 	return true;
 }
 
@@ -137,6 +139,7 @@ registry_pin_move(struct registry *r, const struct pin_row *row)
 		return;
 	memcpy(pin->sha256, row->sha256, sizeof pin->sha256);
 	pin->pinned_at = row->pinned_at;
+	pin->immutable = row->immutable;
 }
 
 bool

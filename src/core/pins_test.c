@@ -28,8 +28,12 @@ static bool
 pin(const char *repo, const char *tag, const uint8_t sha256[static 32], int64_t now_s,
     struct pin_row *row, struct err *e)
 {
-	const struct pin_new new = {
-	    .repo = repo, .release_tag = tag, .sha256 = sha256, .repo_id = 5, .secret = true};
+	const struct pin_new new = {.repo = repo,
+	    .release_tag = tag,
+	    .sha256 = sha256,
+	    .repo_id = 5,
+	    .secret = true,
+	    .immutable = true};
 
 	return registry_pin_put(reg, &new, now_s, row, e);
 }
@@ -47,6 +51,7 @@ pins_hold(void **state)
 	assert_true(pin("Org/Repo", "v1", a, 7, &row, &e));
 	assert_string_equal(row.repo, "org/repo");
 	assert_int_equal(row.pinned_at, 7);
+	assert_true(row.immutable && registry_pin_find(reg, "org/repo", "v1")->immutable);
 	for (int i = 0; i < 40; i++) {
 		char tag[8];
 
@@ -106,12 +111,14 @@ an_admin_accepts_other_bytes(void **state)
 	assert_true(pin("org/repo", "v1", a, 7, &row, &e));
 	assert_true(registry_pin_moved(reg, "Org/Repo", "v1", b, 9, &row, &e));
 	assert_true(row.repo_id == 5 && row.secret && row.used_at == 7 && row.pinned_at == 9);
+	assert_false(row.immutable);
 	/* Not before it is on disk. */
 	assert_true(registry_pin_check(reg, "org/repo", "v1", a, &known, &e));
 	registry_pin_move(reg, &row);
 	assert_true(registry_pin_check(reg, "org/repo", "v1", b, &known, &e));
 	assert_false(registry_pin_check(reg, "org/repo", "v1", a, &known, &e));
 	assert_memory_equal(registry_pin_find(reg, "org/repo", "v1")->sha256, b, 32);
+	assert_false(registry_pin_find(reg, "org/repo", "v1")->immutable);
 	assert_null(registry_pin_find(reg, "org/repo", "v2"));
 }
 

@@ -29,6 +29,30 @@ quote_view_of(struct quote_view *v, const struct eedcap_quote *q, enum eedcap_st
 	v->debug = a.n == 0 || (a.p[0] & (v->tee == TEE_TDX ? 0x01 : 0x02)) != 0;
 }
 
+/* The same of a verdict that was accepted, with all that it says: `advisories` (commas between) is
+ * borrowed, ppid_sha256 (NULL: unknown) copied. */
+static inline void
+quote_view_of_verdict(struct quote_view *v, const struct eedcap_verdict *from, int64_t now_s,
+    const char *advisories, const uint8_t *ppid_sha256)
+{
+	const struct eedcap_platform *p = eedcap_verdict_platform(from);
+
+	quote_view_of(v, eedcap_verdict_quote(from), eedcap_verdict_status(from));
+	v->verdict = (struct quote_verdict){
+	    .evaluation_number = eedcap_verdict_evaluation_number(from),
+	    .tcb_date = eedcap_verdict_tcb_date(from),
+	    .outdated_since = eedcap_verdict_outdated_since(from),
+	    .judged_at = now_s,
+	    .advisories = advisories,
+	    .has_platform = p && ppid_sha256,
+	    .has_piid = p && p->has_instance_id};
+	if (!p || !ppid_sha256)
+		return;
+	memcpy(v->verdict.fmspc, p->fmspc, sizeof p->fmspc);
+	memcpy(v->verdict.piid, p->instance_id, sizeof p->instance_id);
+	memcpy(v->verdict.ppid_sha256, ppid_sha256, 32);
+}
+
 /* Debug and TCB status are the network's to judge (policy.h), by their own names. */
 #define QUOTE_POLICY                                                                               \
 	{                                                                                          \

@@ -65,10 +65,23 @@ const char *quote_reg_name(enum quote_reg r);
 /* The register of that exact name, REG_COUNT when it is none. */
 enum quote_reg quote_reg_find(struct span name);
 
+/* What a verdict says of a platform and its TCB, beside the status: what a network's rules may
+ * ask. All zero before collateral was judged; a rule that asks for what is not there refuses. */
+struct quote_verdict {
+	uint32_t evaluation_number; /* of the collateral */
+	int64_t tcb_date;
+	int64_t outdated_since; /* since when the TCB is overtaken; 0: it is not, or unknown */
+	int64_t judged_at; /* the time of the verdict */
+	const char *advisories; /* ids with commas between; NULL: none */
+	bool has_platform, has_piid;
+	uint8_t fmspc[6], piid[16], ppid_sha256[32];
+};
+
 struct quote_view {
 	enum tee tee;
 	bool debug; /* the DEBUG bit of the TD's or the enclave's attributes */
 	enum tcb_status tcb; /* TCB_UNKNOWN before collateral was judged */
+	struct quote_verdict verdict;
 	struct span report_data; /* 64 bytes */
 	struct span reg[REG_COUNT]; /* empty: the quote has no such register */
 	const char *const *bound_claims; /* those that report_data binds, NULL at the end of them;

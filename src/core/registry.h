@@ -200,7 +200,7 @@ struct pin_new {
 	const char *repo, *release_tag;
 	const uint8_t *sha256;
 	int64_t repo_id;
-	bool secret;
+	bool secret, immutable;
 };
 MUST_CHECK bool registry_pin_put(struct registry *r, const struct pin_new *pin, int64_t now_s,
     struct pin_row *row, struct err *e);

@@ -34,6 +34,7 @@ struct pin_row {
 	int64_t pinned_at;
 	int64_t repo_id; /* GitHub's number; 0 unknown: pinned before this was kept */
 	bool secret; /* of a private repository */
+	bool immutable; /* GitHub said of their release that nobody can change it */
 	int64_t used_at; /* the last admission under it */
 	/* Not on disk: whether the audit trail tells of it (registry_pin_tell). */
 	enum pin_told { PIN_NOT_TOLD, PIN_BEING_TOLD, PIN_TOLD } told;

@@ -62,6 +62,7 @@ read_level(
 	    || !document_int(d, tcb, "pcesvn", 0, UINT16_MAX, &pcesvn, e))
 		return false;
 	out->pcesvn = (uint16_t)pcesvn;
+	out->tcb = tcb;
 	if (d->version == 2) {
 		if (!read_flat_components(d, tcb, out->sgx, e))
 			return false;

@@ -9,6 +9,7 @@ struct tcb_level {
 	uint8_t sgx[16];
 	uint8_t tdx[16]; /* zero in SGX documents */
 	uint16_t pcesvn;
+	const struct json_node *tcb; /* in the document */
 	struct level level;
 };
 

@@ -126,6 +126,7 @@ eedcap_verdict_free(struct eedcap_verdict *v)
 		return;
 	eedcap_quote_free(v->own_quote);
 	free(v->advisories);
+	free(v->shortfalls.v);
 	free(v);
 }
 
@@ -202,6 +203,21 @@ int64_t
 eedcap_verdict_tcb_date(const struct eedcap_verdict *v)
 {
 	return v->tcb_date;
+}
+
+int64_t
+eedcap_verdict_outdated_since(const struct eedcap_verdict *v)
+{
+	return v->shortfalls.outdated_since;
+}
+
+bool
+eedcap_verdict_shortfall(const struct eedcap_verdict *v, size_t i, struct eedcap_shortfall *out)
+{
+	if (i >= v->shortfalls.n)
+		return false;
+	*out = v->shortfalls.v[i];
+	return true;
 }
 
 uint32_t

@@ -5,6 +5,7 @@
 
 #include "dcap/checks.h"
 #include "dcap/quote.h"
+#include "dcap/shortfall.h"
 #include "dcap/tcb.h"
 #include "dcap/when.h"
 #include "eedcap.h"
@@ -31,6 +32,7 @@ struct eedcap_verdict {
 	struct advisory *advisories; /* sorted, unique */
 	size_t n_advisories;
 	int64_t tcb_date;
+	struct shortfalls shortfalls; /* the verdict frees the list */
 	uint32_t evaluation_number;
 	struct window valid;
 	struct checks checks;

@@ -173,7 +173,8 @@ evaluate_tcb(struct eedcap_verdict *v, const struct eedcap_collateral *c, struct
 		in.svn2 = td.svn2;
 	}
 	if (!tcb_evaluate(&result, &in, &v->checks, e)
-	    || !verdict_set_tcb(v, &result, &c->tcb_info, &c->qe_identity, e))
+	    || !verdict_set_tcb(v, &result, &c->tcb_info, &c->qe_identity, e)
+	    || !shortfalls_find(&v->shortfalls, &in, &result.launch, e))
 		return false;
 	return checked(&v->checks, CHECK_TCB_NOT_REVOKED, v->status != EEDCAP_REVOKED)
 	       || err_set(e, ERR_TCB, REASON_TCB_REVOKED, "TCB is revoked");

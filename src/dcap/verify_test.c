@@ -82,6 +82,85 @@ test_verdict_says_what_was_verified(void **state)
 	kit_fini(&k);
 }
 
+static struct eedcap_verdict *
+verdict_of(struct kit *k)
+{
+	struct eedcap_context *ctx;
+	struct eedcap_collateral *c;
+	struct eedcap_verdict *v;
+
+	kit_build(k);
+	ctx = kit_context(k, 4);
+	c = kit_collateral(k, ctx);
+	v = eedcap_verify(ctx, k->quote.p, k->quote.n, c, KIT_NOW, NULL);
+	eedcap_collateral_free(c);
+	eedcap_context_free(ctx);
+	return v;
+}
+
+/* Every part that is short, by how much; and since when, of the one that is so for longest. */
+static void
+test_what_is_short_is_told(void **state)
+{
+	static const struct {
+		enum eedcap_part part;
+		const char *what;
+		unsigned index;
+		uint32_t have, need;
+		const char *of;
+	} rows[] = {
+	    {EEDCAP_PLATFORM, "sgx_component", 1, 8, 9, "BIOS: Early Microcode Update"},
+	    {EEDCAP_PLATFORM, "pcesvn", 0, 8, 9, ""},
+	    {EEDCAP_PLATFORM, "tdx_component", 2, 8, 9, ""},
+	    {EEDCAP_MODULE, "isvsvn", 0, 3, 5, "TDX_01"},
+	    {EEDCAP_QE, "isvsvn", 0, 3, 4, "QE"},
+	};
+	struct eedcap_shortfall s;
+	struct eedcap_verdict *v;
+	struct kit k;
+
+	kit_init(&k, true, 4);
+	k.pcesvn = 8;
+	k.qe_report[258] = 3;
+	k.body[0] = 3; /* module 1.3 */
+	k.components[1] = 8;
+	k.body[2] = 8;
+	kit_replace(&k.tcb_info, "[{\"svn\":9},{\"svn\":9}",
+	    "[{\"svn\":9},{\"svn\":9,\"category\":\"BIOS\","
+	    "\"type\":\"Early Microcode Update\"}");
+	v = verdict_of(&k);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		if (!eedcap_verdict_shortfall(v, i, &s))
+			fail_msg("%zu are told", i);
+		assert_int_equal(s.part, rows[i].part);
+		assert_string_equal(s.what, rows[i].what);
+		assert_int_equal(s.index, rows[i].index);
+		assert_int_equal(s.have, rows[i].have);
+		assert_int_equal(s.need, rows[i].need);
+		assert_string_equal(s.of, rows[i].of);
+	}
+	assert_false(eedcap_verdict_shortfall(v, sizeof rows / sizeof rows[0], &s));
+	assert_int_equal(eedcap_verdict_outdated_since(v), 1746057600); /* the QE's 2025-05-01 */
+	eedcap_verdict_free(v);
+	/* Nothing is short, and nothing was overtaken. */
+	kit_fini(&k);
+	kit_init(&k, true, 4);
+	v = verdict_of(&k);
+	assert_false(eedcap_verdict_shortfall(v, 0, &s));
+	assert_int_equal(eedcap_verdict_outdated_since(v), 0);
+	eedcap_verdict_free(v);
+	/* A level above of no later date does not say since when. */
+	kit_fini(&k);
+	kit_init(&k, true, 4);
+	k.pcesvn = 8;
+	kit_replace(&k.tcb_info, "2025-05-01", "2025-09-01");
+	v = verdict_of(&k);
+	assert_int_equal(eedcap_verdict_status(v), EEDCAP_OUT_OF_DATE);
+	assert_int_equal(eedcap_verdict_outdated_since(v), 0);
+	eedcap_verdict_free(v);
+	kit_fini(&k);
+}
+
 static void
 test_relaunch_is_advised(void **state)
 {
@@ -382,6 +461,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_accepts_every_kind),
 	    cmocka_unit_test(test_verdict_says_what_was_verified),
+	    cmocka_unit_test(test_what_is_short_is_told),
 	    cmocka_unit_test(test_relaunch_is_advised),
 	    cmocka_unit_test(test_tolerates_what_is_unsigned),
 	    cmocka_unit_test(test_levels_in_any_order),

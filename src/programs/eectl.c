@@ -25,7 +25,11 @@ static const struct command commands[] = {
 	"repeat an app's verification from its evidence", usage_evidence},
     {"explain", cmd_explain, "REASON | --all [--markdown]", "say what a reason means",
 	usage_explain},
+    {"policy", cmd_policy, "diff FILE --against URL [--json]",
+	"judge a live fleet by a networks file before it is in force", usage_policy},
     {"quote", cmd_quote, "[-o json] FILE", "show what stands in a quote", usage_quote},
+    {"tcb", cmd_tcb, "QUOTE --collateral FILE [--early FILE] [OPTION]... | URL APP",
+	"say what a platform's TCB lacks, now and soon", usage_tcb},
     {"verify", cmd_verify, "--quote FILE --collateral FILE [OPTION]...", "verify a quote offline",
 	usage_verify},
 };
@@ -44,6 +48,7 @@ print_help(FILE *f)
 	      "  eectl allowlist generate --quote quote.bin --claims claims.json --tag v1\n"
 	      "  eectl evidence verify https://control.example.com/v1/evidence/myapp\n"
 	      "  eectl backup https://control.example.com registry.db\n"
+	      "  eectl policy diff networks.json --against https://control.example.com\n"
 	      "  eectl audit verify registry.db\n\n"
 	      "Usage: eectl COMMAND [ARGUMENTS]; eectl COMMAND --help; eectl --man\n\n"
 	      "Commands:\n",

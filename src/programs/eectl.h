@@ -13,12 +13,13 @@ int cmd_backup(int argc, char **argv);
 int cmd_evidence(int argc, char **argv);
 int cmd_collateral(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
+int cmd_policy(int argc, char **argv);
 int cmd_quote(int argc, char **argv);
+int cmd_tcb(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 
 /* What `eectl COMMAND --help` prints. */
 extern const char usage_allowlist[], usage_audit[], usage_backup[], usage_collateral[],
-    usage_evidence[], usage_explain[], usage_quote[], usage_explain[], usage_quote[],
-    usage_verify[];
+    usage_evidence[], usage_explain[], usage_policy[], usage_quote[], usage_tcb[], usage_verify[];
 
 #endif

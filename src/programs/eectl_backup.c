@@ -11,13 +11,11 @@
 #include "programs/eectl.h"
 #include "programs/eectl_admin.h"
 #include "programs/eectl_audit.h"
-#include "wire/url.h"
 
 #define EXIT_REFUSED    2
 #define EXIT_NOT_WHOLE  3
 #define EXIT_UNWRITABLE 4
 #define STALL_S         60
-#define PATH            "/v1/backup"
 
 const char usage_backup[] =
     "Usage: eectl backup URL OUT\n"
@@ -93,7 +91,7 @@ set_options(CURL *c, const char *url, struct curl_slist *fields, struct fetch_to
 static int
 fetch(const char *url, const char *token, FILE *file)
 {
-	char field[ADMIN_TOKEN_MAX + 64];
+	char field[EECTL_TOKEN_MAX + 64];
 	struct curl_slist *fields = NULL;
 	struct fetch_to to = {.file = file, .curl = curl_easy_init()};
 	CURLcode rc = CURLE_OUT_OF_MEMORY;
@@ -182,7 +180,7 @@ backup(const char *url, const char *out, const char *token)
 int
 cmd_backup(int argc, char **argv)
 {
-	char url[ADMIN_URL_MAX], token[ADMIN_TOKEN_MAX + 2];
+	char url[EECTL_URL_MAX], token[EECTL_TOKEN_MAX + 2];
 	int rc;
 
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
@@ -193,7 +191,8 @@ cmd_backup(int argc, char **argv)
 		fputs(usage_backup, stderr);
 		return EECTL_USAGE;
 	}
-	if (!admin_url("backup", argv[1], PATH, url) || !admin_token("backup", token))
+	if (!eectl_admin_url("backup", argv[1], "/v1/backup", url)
+	    || !eectl_admin_token("backup", token))
 		return EECTL_USAGE;
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	rc = backup(url, argv[2], token);

@@ -262,9 +262,8 @@ verify_one(const struct options *o, struct eedcap_context *ctx, const struct evi
 
 	found->at_s = o->at_s ? o->at_s : it->v.verified_at;
 	if (verify_quote(ctx, it, found, &e)) {
-		quote_view_of(&view, eedcap_verdict_quote(found->verdict),
-		    eedcap_verdict_status(found->verdict));
 		join_advisories(found->verdict, advisories);
+		quote_view_of_verdict(&view, found->verdict, found->at_s, advisories, NULL);
 		d.quote = &view;
 	}
 	evidence_check(f, it, &d, &found->report);

@@ -443,6 +443,7 @@ release_remember(
 	en->ground.have = true;
 	en->ground.repo_id = a->repo_id;
 	en->ground.is_private = a->is_private;
+	en->ground.immutable = a->immutable;
 	memcpy(en->ground.sha256, a->sha256, sizeof a->sha256);
 	make_room(c);
 }

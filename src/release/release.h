@@ -30,8 +30,7 @@ struct release_opts {
 struct release_asset {
 	int64_t repo_id; /* GitHub's number: another repository of the same name has another */
 	bool is_private;
-	bool
-	    immutable; /* GitHub's word that the release cannot be changed; false where it is not asked */
+	bool immutable; /* GitHub says that nobody can change the release, or said so of a copy */
 	struct span bytes; /* the asset */
 	uint8_t sha256[32]; /* of the bytes */
 };

@@ -393,7 +393,7 @@ static struct release_client *
 client_with_copy(void)
 {
 	struct release_client *c = client(NULL, NULL);
-	struct release_asset kept = {.repo_id = 42, .bytes = span_str("{}")};
+	struct release_asset kept = {.repo_id = 42, .immutable = true, .bytes = span_str("{}")};
 
 	memcpy(kept.sha256, pin, sizeof pin);
 	assert_true(release_is_unknown(c, span_str("o/r"), span_str("v1")));
@@ -424,7 +424,7 @@ a_pinned_copy_does_not_wait_for_github(void **state)
 	ask_pinned(c, true, &g[0]);
 	ask_pinned(c, false, &g[1]);
 	fake_defers();
-	assert_true(g[0].calls == 1 && g[0].ok && g[0].repo_id == 42);
+	assert_true(g[0].calls == 1 && g[0].ok && g[0].repo_id == 42 && g[0].immutable);
 	assert_string_equal(g[0].bytes, "{}");
 	assert_int_equal(g[1].calls, 0);
 	fake_pass(1999);

@@ -339,11 +339,13 @@ put_clock(struct sim_call *c, struct err *e)
 static bool
 put_tcb(struct sim_call *c, struct err *e)
 {
-	int64_t n = 0;
+	int64_t n = 0, early = 0;
 
-	if (!read_number(c->rq->body, "recoveries", 0, 100, &n, e))
+	if (!read_number(c->rq->body, "recoveries", 0, 100, &n, e)
+	    || !read_number(c->rq->body, "early", 0, 100, &early, e))
 		return false;
 	sim_platform_recover(&c->sim->platform, (unsigned)n);
+	c->sim->platform.early = (unsigned)early;
 	return answer_done(c);
 }
 

@@ -46,6 +46,7 @@ answer_doc(
 {
 	struct sim_platform *p = &c->sim->platform;
 	struct span body;
+	char update[16];
 
 	if (!add_chain(c, chain_field, SIM_TCB_SIGNING, e))
 		return false;
@@ -53,6 +54,9 @@ answer_doc(
 	if (c->bend == SIM_FORGED)
 		return sim_doc_write(
 		    &p->impostor, doc, family, p->recoveries, c->now_s, &c->a->body, e);
+	if (p->early > p->recoveries && sim_query(c, "update", update, sizeof update)
+	    && strcmp(update, "early") == 0)
+		return sim_doc_write(&p->pki, doc, family, p->early, c->now_s, &c->a->body, e);
 	if (!sim_platform_doc(p, doc, family, c->now_s, &body, e))
 		return false;
 	buf_add(&c->a->body, body);

@@ -46,6 +46,7 @@ struct sim_platform {
 	struct sim_vm **vms;
 	size_t n_vms;
 	unsigned recoveries;
+	unsigned early; /* that are coming: the early edition has them */
 	bool revoked[SIM_AUTHORITY_COUNT];
 	int64_t crl_number;
 	struct sim_made docs[SIM_DOC_COUNT], crls[SIM_CRL_COUNT];

@@ -292,7 +292,7 @@ schema_2_is_carried_over(void **state)
 	store_close(st);
 	sql("DROP TRIGGER pin_changed; DROP TRIGGER pin_gone; DROP INDEX pin_list; DROP TABLE list;"
 	    "ALTER TABLE pin DROP COLUMN repo_id; ALTER TABLE pin DROP COLUMN secret;"
-	    "ALTER TABLE pin DROP COLUMN used_at;");
+	    "ALTER TABLE pin DROP COLUMN used_at; ALTER TABLE pin DROP COLUMN immutable;");
 	sql("DROP TRIGGER evidence_app_gone; DROP TABLE evidence; DROP TABLE blob;"
 	    "PRAGMA user_version = 2");
 	assert_true(sqlite_db_open_to_read(&alone, path, &e));
@@ -307,7 +307,7 @@ schema_2_is_carried_over(void **state)
 	write_now(st, &put, 1);
 	assert_int_equal(ask(st, "one", "", false, 8).n, 1);
 	store_close(st);
-	assert_int_equal(number("PRAGMA user_version"), 4);
+	assert_int_equal(number("PRAGMA user_version"), 5);
 	assert_true(sqlite_db_open_to_read(&alone, path, &e));
 	sqlite_db_close(&alone);
 }

@@ -12,6 +12,7 @@ pin_of(const char *tag, uint8_t byte, int64_t used_at)
 
 	c.u.pin.repo_id = 1000 + byte;
 	c.u.pin.secret = byte % 2;
+	c.u.pin.immutable = byte == 3;
 	c.u.pin.used_at = used_at;
 	return c;
 }
@@ -108,7 +109,7 @@ all_of_a_pin_outlives_a_restart(void **state)
 	load(st, &l);
 	assert_int_equal(l.pins, 1);
 	assert_int_equal(l.pin[0].repo_id, 1003);
-	assert_true(l.pin[0].secret);
+	assert_true(l.pin[0].secret && l.pin[0].immutable);
 	assert_int_equal(l.pin[0].used_at, 8);
 	assert_int_equal(ask(st, 3).n, 3);
 	store_close(st);
@@ -147,7 +148,7 @@ lists_have_a_ceiling(void **state)
 static const char schema_3[] =
     "PRAGMA user_version=3; DROP TRIGGER pin_changed; DROP TRIGGER pin_gone; DROP INDEX pin_list;"
     "DROP TABLE list; ALTER TABLE pin DROP COLUMN repo_id; ALTER TABLE pin DROP COLUMN secret;"
-    "ALTER TABLE pin DROP COLUMN used_at;";
+    "ALTER TABLE pin DROP COLUMN used_at; ALTER TABLE pin DROP COLUMN immutable;";
 
 static void
 schema_3_is_carried_over(void **state)
@@ -177,6 +178,33 @@ schema_3_is_carried_over(void **state)
 	store_close(open_or_fail(open_sqlite));
 }
 
+static void
+schema_4_is_carried_over(void **state)
+{
+	struct store_change c[] = {pin_of("v1", 4, 9), list_of(4, span_str("four"))};
+	struct loaded l;
+	struct store *st;
+
+	clean();
+	st = open_or_fail(open_sqlite);
+	write_now(st, c, 2);
+	store_close(st);
+	sql("PRAGMA user_version=4; ALTER TABLE pin DROP COLUMN immutable");
+	st = open_or_fail(open_sqlite);
+	load(st, &l);
+	assert_int_equal(l.pins, 1);
+	assert_int_equal(l.pin[0].used_at, 9);
+	assert_false(l.pin[0].immutable);
+	assert_string_equal(ask(st, 4).text, "four");
+	c[0].u.pin.immutable = true;
+	write_now(st, c, 1);
+	store_close(st);
+	st = open_or_fail(open_sqlite);
+	load(st, &l);
+	assert_true(l.pin[0].immutable);
+	store_close(st);
+}
+
 int
 main(void)
 {
@@ -186,6 +214,7 @@ main(void)
 	    T(all_of_a_pin_outlives_a_restart),
 	    T(lists_have_a_ceiling),
 	    T(schema_3_is_carried_over),
+	    T(schema_4_is_carried_over),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 static const char schema[] =
     "CREATE TABLE app (name TEXT PRIMARY KEY, repo TEXT NOT NULL, repo_id INTEGER NOT NULL,"
@@ -18,6 +18,10 @@ static const char schema[] =
     "CREATE TABLE pin (repo TEXT NOT NULL, release_tag TEXT NOT NULL, sha256 BLOB NOT NULL,"
     " pinned_at INTEGER NOT NULL, PRIMARY KEY (repo, release_tag)) STRICT, WITHOUT ROWID;";
 
+/* What makes schema 5 of 4. */
+static const char immutable_schema[] =
+    "ALTER TABLE pin ADD COLUMN immutable INTEGER NOT NULL DEFAULT 0";
+
 /* Made where it is missing, whichever version of the schema the file has. */
 static const char ban_schema[] = "CREATE TABLE IF NOT EXISTS ban (name TEXT PRIMARY KEY,"
 				 " banned_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;";
@@ -25,10 +29,10 @@ static const char ban_schema[] = "CREATE TABLE IF NOT EXISTS ban (name TEXT PRIM
 static const char *const change_sql[SQLITE_DB_OPS] = {
     [STORE_PUT_APP] = "INSERT OR REPLACE INTO app VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)",
     [STORE_DELETE_APP] = "DELETE FROM app WHERE name = ?1",
-    [STORE_PUT_PIN] = "INSERT INTO pin VALUES (?1,?2,?3,?4,?5,?6,?7) ON CONFLICT DO UPDATE SET"
+    [STORE_PUT_PIN] = "INSERT INTO pin VALUES (?1,?2,?3,?4,?5,?6,?7,?8) ON CONFLICT DO UPDATE SET"
 		      " sha256 = excluded.sha256, pinned_at = excluded.pinned_at,"
 		      " repo_id = excluded.repo_id, secret = excluded.secret,"
-		      " used_at = excluded.used_at",
+		      " used_at = excluded.used_at, immutable = excluded.immutable",
     [STORE_DELETE_PIN] = "DELETE FROM pin WHERE repo = ?1 AND release_tag = ?2",
     [STORE_PUT_LIST] = sqlite_list_put,
     [STORE_PUT_BAN] = "INSERT OR REPLACE INTO ban VALUES (?1,?2)",
@@ -113,7 +117,8 @@ write_schema(struct sqlite_db *d, const char *tmp, struct err *e)
 		return sqlite_failed(d, "cannot make", e);
 	return sqlite_run(d, "BEGIN", e) && sqlite_run(d, pragmas, e) && sqlite_run(d, schema, e)
 	       && sqlite_run(d, sqlite_audit_schema, e) && sqlite_run(d, sqlite_evidence_schema, e)
-	       && sqlite_run(d, sqlite_list_schema, e) && sqlite_run(d, "COMMIT", e);
+	       && sqlite_run(d, sqlite_list_schema, e) && sqlite_run(d, immutable_schema, e)
+	       && sqlite_run(d, "COMMIT", e);
 }
 
 /* A new file gets its name when it is whole, so that a file of that name that is empty or has no
@@ -207,7 +212,8 @@ migrate(struct sqlite_db *d, int64_t from, struct err *e)
 	snprintf(version, sizeof version, "PRAGMA user_version=%d", SCHEMA_VERSION);
 	if (sqlite_run(d, "BEGIN IMMEDIATE", e) && (from > 1 || sqlite_audit_migrate(d, e))
 	    && (from > 2 || sqlite_run(d, sqlite_evidence_schema, e))
-	    && sqlite_run(d, sqlite_list_schema, e) && sqlite_run(d, version, e)
+	    && (from > 3 || sqlite_run(d, sqlite_list_schema, e))
+	    && sqlite_run(d, immutable_schema, e) && sqlite_run(d, version, e)
 	    && sqlite_run(d, "COMMIT", e))
 		return true;
 	sqlite_db_rollback(d);
@@ -402,6 +408,7 @@ bind_pin(sqlite3_stmt *q, const struct pin_row *p, bool whole)
 		rc |= sqlite3_bind_int64(q, 5, p->repo_id);
 		rc |= sqlite3_bind_int(q, 6, p->secret);
 		rc |= sqlite3_bind_int64(q, 7, p->used_at);
+		rc |= sqlite3_bind_int(q, 8, p->immutable);
 	}
 	return rc;
 }
@@ -529,6 +536,7 @@ read_pin(sqlite3_stmt *q, struct pin_row *p)
 	p->repo_id = sqlite3_column_int64(q, 4);
 	p->secret = sqlite3_column_int(q, 5) != 0;
 	p->used_at = sqlite3_column_int64(q, 6);
+	p->immutable = sqlite3_column_int(q, 7) != 0;
 	return COLUMN(q, 0, p->repo) && COLUMN(q, 1, p->release_tag);
 }
 

@@ -317,11 +317,11 @@ other_versions_and_owners_are_refused(void **state)
 {
 	clean();
 	store_close(open_or_fail(open_sqlite));
-	sql("PRAGMA user_version=5");
-	expect_refused("is of schema 5, by a newer version");
+	sql("PRAGMA user_version=6");
+	expect_refused("is of schema 6, by a newer version");
 	sql("PRAGMA user_version=0");
 	expect_refused("no schema version");
-	sql("PRAGMA user_version=4; PRAGMA application_id=7");
+	sql("PRAGMA user_version=5; PRAGMA application_id=7");
 	expect_refused("not a registry");
 	clean();
 	sql("CREATE TABLE t (a)");
@@ -329,7 +329,7 @@ other_versions_and_owners_are_refused(void **state)
 	clean();
 	/* A row of a size that we do not write. */
 	store_close(open_or_fail(open_sqlite));
-	sql("INSERT INTO pin VALUES ('r','t',x'00',1,1,0,1)");
+	sql("INSERT INTO pin VALUES ('r','t',x'00',1,1,0,1,0)");
 	struct store *st = open_or_fail(open_sqlite);
 	struct loaded l = {0};
 	struct store_loader to = {.pin = take_pin, .ctx = &l};

@@ -278,6 +278,13 @@ write_banners(const struct page *p, struct buf *out)
 		    "<p class=\"banner\"><strong>No admin token.</strong> EE_ADMIN_TOKEN is not "
 		    "set: "
 		    "every program on this machine may administer this control plane.</p>\n");
+	if (p->about.coming_worse)
+		buf_printf(out,
+		    "<p class=\"banner\"><strong>A TCB recovery is coming.</strong> Under "
+		    "evaluation "
+		    "%u the TCB status of %" PRIu64 " replicas changes, and %" PRIu64
+		    " will be refused. GET /v1/apps/APP says what each lacks (tcb_forecast).</p>\n",
+		    p->about.coming, p->about.coming_worse, p->about.coming_refused);
 	if (p->about.draining)
 		buf_add_str(out, "<p class=\"banner\"><strong>Stopping.</strong> New tunnels are "
 				 "not taken.</p>\n");

@@ -26,6 +26,9 @@ struct page_about {
 	bool open_admin; /* no admin token is set */
 	bool draining;
 	size_t tunnels, unattested;
+	uint32_t coming; /* evaluation number of Intel's early edition */
+	uint64_t coming_worse,
+	    coming_refused; /* replicas that it makes worse, and that it refuses */
 	const char *version;
 };
 

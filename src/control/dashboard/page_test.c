@@ -135,6 +135,30 @@ the_policy_names_the_style(void **state)
 	assert_null(strstr(csp, "unsafe"));
 }
 
+static void
+a_coming_recovery_is_told(void **state)
+{
+	struct page_about about = {.version = "1"};
+	struct page *p = page_new(&about);
+	struct buf b;
+
+	buf_init(&b, 1 << 16);
+	page_write(p, &b);
+	assert_int_equal(span_find(buf_span(&b), "is coming"), b.n);
+	page_free(p);
+	about.coming = 19;
+	about.coming_worse = 3;
+	about.coming_refused = 2;
+	p = page_new(&about);
+	buf_clear(&b);
+	page_write(p, &b);
+	assert_true(span_find(buf_span(&b), "Under evaluation 19 the TCB status of 3 replicas "
+					    "changes, and 2 will be refused")
+		    < b.n);
+	page_free(p);
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
@@ -143,6 +167,7 @@ main(void)
 	    cmocka_unit_test(trouble_stands_first),
 	    cmocka_unit_test(what_strangers_say_is_escaped),
 	    cmocka_unit_test(a_thousand_apps_are_no_trouble),
+	    cmocka_unit_test(a_coming_recovery_is_told),
 	    cmocka_unit_test(the_policy_names_the_style),
 	};
 
