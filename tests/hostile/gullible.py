@@ -132,9 +132,8 @@ class Gullible:
 
     # -- version 2, as far as answers go --
     def ask_frames(self, t, c):
-        t.visitor, t.begun = c, True
+        t.visitor, t.begun, t.over, t.done = c, True, False, threading.Event()  # before the answer can come
         t.send(2, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\4\0" + bytes(4) + b"\0\0\1\1\5\0\0\0\1\x82")
-        t.done = threading.Event()
         t.done.wait(8)
 
     def hear_frames(self, t, data):
