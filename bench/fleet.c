@@ -1,7 +1,7 @@
 /* bench_fleet: very many agents in one process. Each opens a tunnel, registers an app of its own,
  * answers its challenge with a quote of its own platform and stays. Quotes are signed here, so the
  * control plane's CPU is its own.
- * usage: bench_fleet URL SEED_FILE REPO TAG AGENTS AT_ONCE [FAMILIES]
+ * usage: bench_fleet URL SEED_FILE REPO TAG AGENTS AT_ONCE [FAMILIES] [CA]
  * FAMILIES: so many FMSPCs, in turn; 1.
  * Prints "attested N SECONDS", then for each tenth of the fleet the median milliseconds from dialling
  * to admission, then "idle", and stays until its standard input ends. */
@@ -38,6 +38,7 @@ struct fleet {
 	struct net_loop *loop;
 	const char *url, *repo, *tag;
 	char audience[URL_ORIGIN_MAX];
+	struct tls_ctx *tls; /* for wss */
 	struct sim_platform sim;
 	struct sim_td td;
 	struct json_doc claims;
@@ -119,7 +120,9 @@ answer(struct agent *a, const struct msg_attest_request *m)
 {
 	struct names names;
 	struct attest_identity id = identity_of(a, &names);
-	struct attest_binding binding = {.id = &id, .audience = a->f->audience, .channel = ""};
+	uint8_t exporter[TLS_EXPORTER_SIZE];
+	char channel[ATTEST_CHANNEL_MAX + 1] = "";
+	struct attest_binding binding = {.id = &id, .audience = a->f->audience, .channel = channel};
 	uint8_t report_data[ATTEST_REPORT_DATA];
 	struct sim_quote q = {.version = 4,
 	    .td = &a->f->td,
@@ -129,6 +132,8 @@ answer(struct agent *a, const struct msg_attest_request *m)
 	struct buf quote, text;
 	struct err e = {0};
 
+	if (m->channel && ws_conn_tls_exporter(a->ws, exporter))
+		hex_encode(span_of(exporter, sizeof exporter), channel);
 	buf_init(&quote, 65536);
 	buf_init(&text, 262144);
 	if (!hex_decode(span_str(m->nonce), binding.nonce, sizeof binding.nonce)
@@ -186,7 +191,7 @@ static void
 dial_next(struct fleet *f)
 {
 	static const struct ws_conn_opts o = {.max_message = 65536};
-	struct ws_dial d = {.url = f->url, .timeout_ms = 60000};
+	struct ws_dial d = {.url = f->url, .tls = f->tls, .timeout_ms = 60000};
 	struct err e = {0};
 
 	while (f->dialled < f->n && f->dialled - f->attested < f->at_once) {
@@ -279,14 +284,16 @@ main(int argc, char **argv)
 	struct err e = {0};
 	double begin;
 
-	if (argc != 7 && argc != 8)
-		die("usage: bench_fleet URL SEED_FILE REPO TAG AGENTS AT_ONCE [FAMILIES]");
+	if (argc < 7 || argc > 9)
+		die("usage: bench_fleet URL SEED_FILE REPO TAG AGENTS AT_ONCE [FAMILIES] [CA]");
 	f.url = argv[1];
 	f.repo = argv[3];
 	f.tag = argv[4];
 	f.n = strtoul(argv[5], NULL, 10);
 	f.at_once = strtoul(argv[6], NULL, 10);
-	f.families = argc == 8 ? strtoul(argv[7], NULL, 10) : 1;
+	f.families = argc > 7 ? strtoul(argv[7], NULL, 10) : 1;
+	if (argc > 8 && !(f.tls = tls_ctx_client(argv[8], &e)))
+		die(e.detail);
 	if (f.n == 0 || f.n > AGENTS_MAX || f.at_once == 0 || f.families == 0)
 		die("too many agents, or none");
 	f.agents = calloc(f.n, sizeof *f.agents);

@@ -44,10 +44,10 @@ def lines(p, last):
     return out
 
 
-def fleet(w, control, agents, at_once, families=1):
+def fleet(w, control, agents, at_once, families=1, ca=None):
     """Start the fleet; gives the process (its tunnels idle), seconds, medians of each tenth in ms."""
-    p = subprocess.Popen([FLEET, f"ws://127.0.0.1:{control.port}/v1/tunnel", w.dir / "sim" / "seed", harness.REPO, harness.TAG,
-                          str(agents), str(at_once), str(families)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    p = subprocess.Popen([FLEET, f"{'wss' if ca else 'ws'}://127.0.0.1:{control.port}/v1/tunnel", w.dir / "sim" / "seed", harness.REPO, harness.TAG,
+                          str(agents), str(at_once), str(families), *([ca] if ca else [])], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     lines(p, "ready")
     return p
 
@@ -65,6 +65,35 @@ def watch_memory(pid, agents, rows, stop):
 def growth(rows):
     """Bytes for one tunnel more: the slope of the line through them."""
     return statistics.linear_regression(*zip(*rows)).slope * 1024
+
+
+def over_tls(agents):
+    """Growth of ee-control for one tunnel more where it ends TLS itself."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as where:
+        w = harness.World(where)
+        try:
+            w.vm("vm1")
+            w.publish(w.allowlist("vm1"))
+            crt, key = w.dir / "tls.crt", w.dir / "tls.key"
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj",
+                            "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", crt], check=True, capture_output=True)
+            control = w.control(start=False, EE_ADMISSION_RATE="1000000", EE_ATTEST_INTERVAL_SEC="604800", EE_LOG_LEVEL="warn",
+                                EE_ATTEST_DEADLINE_SEC="600", EE_TLS_CERT=str(crt), EE_TLS_KEY=str(key))
+            control.env["EE_PUBLIC_URL"] = f"https://127.0.0.1:{control.port}"
+            control.start()
+            p = fleet(w, control, agents, 64, ca=crt)
+            sizes, stop = [], threading.Event()
+            watch = threading.Thread(target=watch_memory, args=(control.proc.pid, agents, sizes, stop))
+            watch.start()
+            p.stdin.write("\n")
+            p.stdin.flush()
+            lines(p, "idle")
+            stop.set()
+            watch.join()
+            print(f"| the same of {agents} over TLS, which it ends itself | {growth(sizes):.0f} bytes |")
+            p.communicate("\n", timeout=60)
+        finally:
+            w.close()
 
 
 def measure(agents):
@@ -106,6 +135,7 @@ def measure(agents):
             p.communicate("\n", timeout=60)
         finally:
             w.close()
+    over_tls(agents // 2)
 
 
 def budget(agents=5000, families=20):

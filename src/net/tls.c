@@ -9,7 +9,7 @@
 #include "net/tls_session.h"
 
 /* Memory that a drained BIO may keep. */
-#define BIO_KEEP 8192u
+#define BIO_KEEP 1024u
 
 struct tls_ctx {
 	SSL_CTX *ssl;
