@@ -559,29 +559,39 @@ class Load:
 
     def __init__(self, world):
         self.world, self.numbers, self.kept = world, itertools.count(1), {"attested": set(), "banned": set(), "removed": set()}
+        self.said, self.changed = 0, threading.Condition()
+
+    def keep(self, what, name):
+        self.kept[what].add(name)
+        with self.changed:
+            self.said += 1
+            self.changed.notify_all()
 
     def agents(self, control):
         with contextlib.suppress(Exception):
             while True:
                 n = next(self.numbers)
                 HandAgent(self.world, control, app=f"app{n % 7}", agent_id=f"hand-{n}").admitted()
-                self.kept["attested"].add(f"hand-{n}")
+                self.keep("attested", f"hand-{n}")
 
     def admin(self, control):
         with contextlib.suppress(Exception):
             while True:
                 n = next(self.numbers)
                 if ask("POST", f"{control.url}/v1/apps/bad{n}/ban", b"")[0] == 204:
-                    self.kept["banned"].add(f"bad{n}")
+                    self.keep("banned", f"bad{n}")
                 HandAgent(self.world, control, app=f"gone{n}", agent_id=f"gone-{n}").admitted()
                 if ask("DELETE", f"{control.url}/v1/apps/gone{n}")[0] == 204:
-                    self.kept["removed"].add(f"gone{n}")
+                    self.keep("removed", f"gone{n}")
 
-    def until(self, control, seconds):
+    def until(self, control, acks):
+        """The crash comes with the word on one change, wherever the changes of the others are then."""
+        end = self.said + acks
         threads = [threading.Thread(target=work, args=(control,)) for work in (self.agents, self.agents, self.admin)]
         for t in threads:
             t.start()
-        time.sleep(seconds)  # the moment of the crash, which is what is drawn
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.said >= end, timeout=60)
         control.kill()
         for t in threads:
             t.join()
@@ -591,7 +601,7 @@ def test_kill_9_at_any_moment_loses_no_row(world):
     control, load = world.control(EE_ADMISSION_RATE="100000"), Load(world)
     rng, heads = random.Random(7), []
     for _ in range(CRASHES):
-        load.until(control, rng.uniform(0.01, 0.25))
+        load.until(control, rng.randrange(60))
         code, head, err = verify(control.env["EE_DB_PATH"], *(("--head", heads[-1]) if heads else ()))
         assert code == 0, err
         heads.append(head)
