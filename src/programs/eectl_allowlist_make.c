@@ -35,10 +35,7 @@ struct source {
 static const char **
 value_of(struct options *o, const char *arg)
 {
-	const struct {
-		const char *name;
-		const char **value;
-	} values[] = {
+	const struct eectl_value values[] = {
 	    {"--evidence", &o->evidence},
 	    {"--quote", &o->quote},
 	    {"--claims", &o->claims},
@@ -47,10 +44,7 @@ value_of(struct options *o, const char *arg)
 	    {"--created-at", &o->created_at},
 	};
 
-	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-		if (strcmp(arg, values[i].name) == 0)
-			return values[i].value;
-	return NULL;
+	return eectl_value_of(values, sizeof values / sizeof values[0], arg);
 }
 
 static MUST_CHECK bool

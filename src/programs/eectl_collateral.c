@@ -96,10 +96,7 @@ refused(const char *path, const struct err *e)
 static const char **
 value_of(struct collateral_args *a, const char *arg)
 {
-	const struct {
-		const char *name;
-		const char **value;
-	} values[] = {
+	const struct eectl_value values[] = {
 	    {"--url", &a->url},
 	    {"--service-ca", &a->service_ca},
 	    {"--root-ca", &a->root_ca},
@@ -111,10 +108,7 @@ value_of(struct collateral_args *a, const char *arg)
 	    {"--timeout", &a->timeout},
 	};
 
-	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-		if (strcmp(arg, values[i].name) == 0)
-			return values[i].value;
-	return NULL;
+	return eectl_value_of(values, sizeof values / sizeof values[0], arg);
 }
 
 static MUST_CHECK bool

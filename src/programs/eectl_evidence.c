@@ -61,10 +61,7 @@ complain(const char *what, const char *value)
 static const char **
 value_of(struct options *o, const char *arg)
 {
-	const struct {
-		const char *name;
-		const char **value;
-	} values[] = {
+	const struct eectl_value values[] = {
 	    {"--nonce", &o->nonce_text},
 	    {"--app", &o->app},
 	    {"--allowlist", &o->allowlist_path},
@@ -72,10 +69,7 @@ value_of(struct options *o, const char *arg)
 	    {"--at", &o->at},
 	};
 
-	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-		if (strcmp(arg, values[i].name) == 0)
-			return values[i].value;
-	return NULL;
+	return eectl_value_of(values, sizeof values / sizeof values[0], arg);
 }
 
 static MUST_CHECK bool

@@ -8,6 +8,15 @@
 #include "base/limits.h"
 #include "base/rfc3339.h"
 
+const char **
+eectl_value_of(const struct eectl_value *values, size_t n, const char *arg)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(arg, values[i].name) == 0)
+			return values[i].value;
+	return NULL;
+}
+
 bool
 eectl_read_file(const char *path, size_t max, struct buf *out)
 {

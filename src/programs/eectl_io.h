@@ -7,6 +7,14 @@
 #include "base/jcs.h"
 #include "eedcap.h"
 
+/* An option that takes a value, and where the value goes. */
+struct eectl_value {
+	const char *name, **value;
+};
+
+/* Where that option's value goes; NULL: none of them is of that name. */
+const char **eectl_value_of(const struct eectl_value *values, size_t n, const char *arg);
+
 /* Read a file, or standard input where path is "-", into a new buffer: its first max bytes where it
  * has more, so that whoever has a ceiling below max can say what is too big. On success the caller
  * calls buf_fini; else a complaint was made. */

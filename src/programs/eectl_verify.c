@@ -98,10 +98,7 @@ take_switch(struct options *o, const char *arg)
 static const char **
 value_of(struct options *o, const char *arg)
 {
-	const struct {
-		const char *name;
-		const char **value;
-	} values[] = {
+	const struct eectl_value values[] = {
 	    {"--quote", &o->quote},
 	    {"--collateral", &o->collateral},
 	    {"--at", &o->at},
@@ -111,10 +108,7 @@ value_of(struct options *o, const char *arg)
 	    {"--min-tcb-date", &o->min_tcb_date},
 	};
 
-	for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-		if (strcmp(arg, values[i].name) == 0)
-			return values[i].value;
-	return NULL;
+	return eectl_value_of(values, sizeof values / sizeof values[0], arg);
 }
 
 /* A value is NAME=HEX: its form is checked now, whether there is such a register when the quote is
