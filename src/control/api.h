@@ -36,17 +36,14 @@ void ready_answer(struct control *c, struct http_req *r);
 
 /* apps.c */
 void apps_list(struct control *c, struct http_req *r);
-void bans_list(struct control *c, struct http_req *r);
 void apps_get(struct control *c, struct http_req *r, struct span app);
 void apps_delete(struct control *c, struct http_req *r, struct span app);
 void apps_attest(struct control *c, struct http_req *r, struct span app);
-
-/* bans.c */
-/* ?limit= and ?after= of a list by names. One that is there must be one that is taken. */
-MUST_CHECK bool apps_read_page(
-    struct http_req *r, size_t *limit, char after[static ATTEST_APP_MAX + 1], struct err *e);
 /* Say whether the name is being freed: nobody's row may be written behind that. */
 bool apps_is_going(const struct control *c, const char *name);
+
+/* bans.c */
+void bans_list(struct control *c, struct http_req *r);
 void apps_ban(struct control *c, struct http_req *r, struct span app);
 void apps_unban(struct control *c, struct http_req *r, struct span app);
 

@@ -1,82 +1,36 @@
 #include "control/api.h"
 #include "control/audit.h"
 #include "control/forecast.h"
+#include "control/listing.h"
 #include "control/tunnel_endpoint.h"
 #include "control/view.h"
 
 #include <stdlib.h>
 
-#define LIST_DEFAULT 100
-#define LIST_MAX     1000
 /* A listed app is below 2 KiB, advisories included. */
 #define LIST_BYTES (4u * 1024 * 1024)
-
-struct listing {
-	struct jw w;
-	size_t n, limit;
-	char last[ATTEST_APP_MAX + 1];
-};
 
 static bool
 list_one(void *ctx, const struct resolve *app)
 {
 	struct listing *l = ctx;
 
-	if (l->n++ == l->limit)
+	if (!listing_add(l, app->row.name))
 		return false;
-	jw_object(&l->w, NULL);
 	view_write_members(&l->w, app);
 	jw_end_object(&l->w);
-	memcpy(l->last, app->row.name, sizeof l->last);
 	return true;
-}
-
-bool
-apps_read_page(
-    struct http_req *r, size_t *limit, char after[static ATTEST_APP_MAX + 1], struct err *e)
-{
-	char text[24];
-	uint64_t n = LIST_DEFAULT;
-
-	if (api_query_has(r, "limit")
-	    && (!api_query(r, "limit", text, sizeof text) || !audit_read_number(span_str(text), &n)
-		|| n < 1 || n > LIST_MAX)) {
-		(void)err_show(e, "limit is a number from 1 to %d", LIST_MAX);
-		return err_set(e, ERR_MALFORMED, REASON_BAD_REQUEST, "limit");
-	}
-	*limit = (size_t)n;
-	after[0] = '\0';
-	if (!api_query_has(r, "after")
-	    || (api_query(r, "after", after, ATTEST_APP_MAX + 1)
-		&& msg_app_name_ok(span_str(after))))
-		return true;
-	(void)err_show(e, "after is an app's name");
-	return err_set(e, ERR_MALFORMED, REASON_BAD_REQUEST, "after");
 }
 
 void
 apps_list(struct control *c, struct http_req *r)
 {
-	struct listing l = {0};
-	char after[ATTEST_APP_MAX + 1];
-	struct err e = {0};
-	struct buf b;
+	struct listing l;
 
-	if (!apps_read_page(r, &l.limit, after, &e)) {
-		api_refuse(r, &e, NULL, NULL);
+	if (!listing_begin(&l, r, "apps", LIST_BYTES))
 		return;
-	}
-	buf_init(&b, LIST_BYTES);
-	l.w = jw_of(&b);
-	jw_object(&l.w, NULL);
-	jw_array(&l.w, "apps");
-	(void)registry_each(c->registry, after, l.limit + 1, control_now(c), list_one, &l);
-	jw_end_array(&l.w);
-	jw_int(&l.w, "total", (int64_t)registry_count(c->registry));
-	jw_str(&l.w, "next", l.n > l.limit ? l.last : NULL);
-	jw_end_object(&l.w);
-	api_answer(r, 200, "application/json", &b);
-	buf_fini(&b);
+	(void)registry_each(c->registry, l.after, l.limit + 1, control_now(c), list_one, &l);
+	listing_end(&l, registry_count(c->registry));
 }
 
 static bool

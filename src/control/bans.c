@@ -1,8 +1,8 @@
 #include "control/api.h"
 #include "control/audit.h"
+#include "control/listing.h"
 #include "control/tunnel_endpoint.h"
 
-#include "base/jcs.h"
 #include "base/rfc3339.h"
 #include <stdlib.h>
 
@@ -104,51 +104,29 @@ change(struct control *c, struct http_req *r, struct span app, bool lift)
 	free(b);
 }
 
-struct listing {
-	struct jw w;
-	size_t limit, n;
-	char last[ATTEST_APP_MAX + 1];
-};
-
 static bool
 list_one(void *ctx, const struct ban_row *row)
 {
 	struct listing *l = ctx;
 	char text[RFC3339_SIZE];
 
-	if (l->n++ == l->limit)
+	if (!listing_add(l, row->name))
 		return false;
-	jw_object(&l->w, NULL);
 	jw_str(&l->w, "app_name", row->name);
 	jw_str(&l->w, "banned_at", rfc3339_write(row->banned_at, text));
 	jw_end_object(&l->w);
-	memcpy(l->last, row->name, sizeof l->last);
 	return true;
 }
 
 void
 bans_list(struct control *c, struct http_req *r)
 {
-	struct listing l = {0};
-	char after[ATTEST_APP_MAX + 1];
-	struct err e = {0};
-	struct buf b;
+	struct listing l;
 
-	if (!apps_read_page(r, &l.limit, after, &e)) {
-		api_refuse(r, &e, NULL, NULL);
+	if (!listing_begin(&l, r, "bans", LIST_BYTES))
 		return;
-	}
-	buf_init(&b, LIST_BYTES);
-	l.w = jw_of(&b);
-	jw_object(&l.w, NULL);
-	jw_array(&l.w, "bans");
-	registry_each_ban(c->registry, after, l.limit + 1, list_one, &l);
-	jw_end_array(&l.w);
-	jw_int(&l.w, "total", (int64_t)registry_ban_count(c->registry));
-	jw_str(&l.w, "next", l.n > l.limit ? l.last : NULL);
-	jw_end_object(&l.w);
-	api_answer(r, 200, "application/json", &b);
-	buf_fini(&b);
+	registry_each_ban(c->registry, l.after, l.limit + 1, list_one, &l);
+	listing_end(&l, registry_ban_count(c->registry));
 }
 
 void

@@ -146,6 +146,25 @@ forged_fields(struct kit *k)
 	buf_fini(&seen.text);
 }
 
+/* Ask with a head that must reach nobody. False: what came of it could not be seen. */
+static bool
+reaches(struct kit *k, struct stage *s, const char *text, char line[static 100], unsigned *n,
+    bool *served)
+{
+	struct seen seen;
+	struct conn *c;
+
+	kit_case(k);
+	c = visit(k, s, text, &seen);
+	*n = seen.n;
+	buf_fini(&seen.text);
+	if (!c || !scenario_was_answered(k, c))
+		return false;
+	(void)conn_first_line(c, line);
+	*served = conn_has(c, "HTTP/1.1 200");
+	return true;
+}
+
 static void
 host_tricks(struct kit *k)
 {
@@ -159,18 +178,12 @@ host_tricks(struct kit *k)
 		return;
 	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
 		char text[200];
-		struct seen seen;
-		struct conn *c;
 		unsigned n;
+		bool served;
 
-		kit_case(k);
 		(void)snprintf(text, sizeof text, "GET /who HTTP/1.1\r\n%s\r\n\r\n", heads[i]);
-		c = visit(k, &s, text, &seen);
-		n = seen.n;
-		buf_fini(&seen.text);
-		if (!c || !scenario_was_answered(k, c))
+		if (!reaches(k, &s, text, line, &n, &served))
 			return;
-		(void)conn_first_line(c, line);
 		if (n)
 			(void)kit_broken(k, "%s reaches an app", heads[i]);
 	}
@@ -309,19 +322,13 @@ methods(struct kit *k)
 		return;
 	for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
 		char text[200];
-		struct seen seen;
-		struct conn *c;
-		unsigned reached;
+		unsigned n;
+		bool served;
 
-		kit_case(k);
 		(void)snprintf(text, sizeof text, "%s HTTP/1.1\r\nHost: %%H\r\n\r\n", heads[i]);
-		c = visit(k, &s, text, &seen);
-		reached = seen.n;
-		buf_fini(&seen.text);
-		if (!c || !scenario_was_answered(k, c))
+		if (!reaches(k, &s, text, line, &n, &served))
 			return;
-		(void)conn_first_line(c, line);
-		if (reached || conn_has(c, "HTTP/1.1 200"))
+		if (n || served)
 			(void)kit_broken(k, "%s is served", heads[i]);
 	}
 	(void)kit_held(k, "refused, the last with %s", line);
