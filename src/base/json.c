@@ -333,6 +333,9 @@ scan_value(struct parser *p)
 			return false;
 		break;
 	default:
+		if (peek(p) != '-' && !ascii_is_digit(peek(p)))
+			return bad(p, p->i == p->s.n ? "the text ends where a value is due"
+						     : "no value begins like this");
 		if (!scan_number(p, &text) || (n = add_node(p, JSON_NUMBER)) == NULL)
 			return false;
 	}

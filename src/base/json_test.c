@@ -99,6 +99,27 @@ strings_are_judged_in_every_place(void **state)
 		}
 }
 
+/* People read these words, of files that they wrote. */
+static void
+a_refusal_says_what_is_wrong(void **state)
+{
+	static const struct {
+		const char *text, *words;
+	} cases[] = {{"", "the text ends where a value is due at byte 0"},
+	    {"{\"a\":", "the text ends where a value is due at byte 5"},
+	    {"hello", "no value begins like this at byte 0"},
+	    {"[1,]", "no value begins like this at byte 3"}, {"-x", "digit expected at byte 1"}};
+	struct json_doc d;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct err e = {0};
+
+		assert_false(
+		    json_parse(&d, span_str(cases[i].text), (struct json_limits){4, 9}, &e));
+		assert_string_equal(e.detail, cases[i].words);
+	}
+}
+
 static void
 every_prefix_is_refused(void **state)
 {
@@ -275,6 +296,7 @@ main(void)
 	    cmocka_unit_test(takes_what_the_grammar_allows),
 	    cmocka_unit_test(refuses_everything_else),
 	    cmocka_unit_test(strings_are_judged_in_every_place),
+	    cmocka_unit_test(a_refusal_says_what_is_wrong),
 	    cmocka_unit_test(every_prefix_is_refused),
 	    cmocka_unit_test(every_flip_is_answered),
 	    cmocka_unit_test(spans_are_the_received_bytes),
