@@ -1,4 +1,4 @@
-"""From the end of a lease to the last byte: many answers stream through a tunnel when an admin frees its name."""
+"""From the end of a lease to the last byte: answers stream through a tunnel, a piece each millisecond, when an admin frees its name."""
 import contextlib
 import multiprocessing
 import pathlib
@@ -11,15 +11,14 @@ import time
 
 import harness
 
-STREAMS = 1000
-EVERY_MS = 100  # each stream gets a piece this often, and a tenth of a hundredth of them in each millisecond
+ROUNDS, STREAMS = 50, 20  # an app of its own each
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 PIECE = b"10\r\n" + b"data: 01234567\n\n" + b"\r\n"
 
 
 def app(server):
     """Streams to all who ask, until they are gone."""
-    live, turn = [], 0
+    live = []
     server.setblocking(False)
     while True:
         with contextlib.suppress(BlockingIOError):
@@ -29,25 +28,23 @@ def app(server):
                 s.recv(65536)
                 s.sendall(HEAD)
                 live.append(s)
-        for _ in range(max(1, len(live) // EVERY_MS)):
-            if not live:
-                break
-            turn = (turn + 1) % len(live)
+        for s in list(live):
             try:
-                live[turn].send(PIECE)
+                s.send(PIECE)
             except OSError:
-                live.pop(turn).close()
+                live.remove(s)
+                s.close()
         time.sleep(0.001)
 
 
 class Visitors:
     """Notes of each stream when its last byte came, and when its end did."""
 
-    def __init__(self, port):
+    def __init__(self, port, host):
         self.poll, self.socks, self.last, self.end = select.epoll(), {}, {}, {}
         for _ in range(STREAMS):
             s = socket.create_connection(("127.0.0.1", port))
-            s.sendall(b"GET / HTTP/1.1\r\nHost: myapp.x\r\n\r\n")
+            s.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
             self.socks[s.fileno()] = s
             self.poll.register(s, select.EPOLLIN)
 
@@ -72,11 +69,29 @@ class Visitors:
             s.close()
 
 
-def free_the_name(control, times):
+def free_the_name(control, name, times):
     times.append(time.monotonic())
-    status = harness.http("DELETE", control.url + "/v1/apps/myapp")[0]
+    status = harness.http("DELETE", f"{control.url}/v1/apps/{name}")[0]
     times.append(time.monotonic())
     assert status in (200, 204), status
+
+
+def one_lease(control, name):
+    """Of its streams: seconds from the admin's request to the last byte, to the end; to the admin's answer."""
+    visitors, times = Visitors(control.proxy_port, f"{name}.x"), []
+    try:
+        visitors.watch(lambda: len(visitors.last) == STREAMS)
+        settled = time.monotonic() + 0.2
+        visitors.watch(lambda: time.monotonic() > settled)
+        admin = threading.Thread(target=free_the_name, args=(control, name, times))
+        admin.start()
+        visitors.watch(lambda: times and time.monotonic() > times[0] + 20)
+        admin.join()
+        assert len(visitors.end) == STREAMS, f"{STREAMS - len(visitors.end)} streams went on"
+        return ([max(0, t - times[0]) for t in visitors.last.values()], [t - times[0] for t in visitors.end.values()],
+                times[1] - times[0])
+    finally:
+        visitors.close()
 
 
 def show(name, rows):
@@ -85,9 +100,9 @@ def show(name, rows):
 
 
 def measure():
-    print(f"\n{STREAMS} streaming answers when an admin ends their tunnel's lease; times from the admin's request on", flush=True)
+    print(f"\n{ROUNDS} times {STREAMS} streaming answers when an admin ends their tunnel's lease; times from the admin's request on", flush=True)
     with tempfile.TemporaryDirectory(prefix="bench-") as where:
-        w, server, visitors, times = harness.World(pathlib.Path(where)), socket.create_server(("127.0.0.1", 0), backlog=1024), None, []
+        w, server = harness.World(pathlib.Path(where)), socket.create_server(("127.0.0.1", 0), backlog=1024)
         sender = multiprocessing.Process(target=app, args=(server,), daemon=True)
         sender.start()
 
@@ -96,24 +111,16 @@ def measure():
         try:
             w.vm("vm1")
             w.publish(w.allowlist("vm1"))
-            control = w.control(EE_LOG_LEVEL="warn", EE_ACCESS_LOG="off")
-            w.agent(control, backend=Backend, EE_LOG_LEVEL="warn")
-            control.wait_allowed()
-            visitors = Visitors(control.proxy_port)
-            visitors.watch(lambda: len(visitors.last) == STREAMS)
-            settled = time.monotonic() + 1
-            visitors.watch(lambda: time.monotonic() > settled)
-            admin = threading.Thread(target=free_the_name, args=(control, times))
-            admin.start()
-            visitors.watch(lambda: times and time.monotonic() > times[0] + 20)
-            admin.join()
-            assert len(visitors.end) == STREAMS, f"{STREAMS - len(visitors.end)} streams went on"
-            show("the admin's answer (it is on disk then)", [times[1] - times[0]])
-            show("a stream's last byte at its visitor", [max(0, t - times[0]) for t in visitors.last.values()])
-            show("its end there", [t - times[0] for t in visitors.end.values()])
+            control = w.control(EE_LOG_LEVEL="warn", EE_ACCESS_LOG="off", EE_ADMISSION_RATE="1000")
+            for n in range(ROUNDS):
+                w.agent(control, app=f"app{n}", backend=Backend, EE_LOG_LEVEL="error")
+            for n in range(ROUNDS):
+                control.wait_allowed(f"app{n}")
+            rows = [one_lease(control, f"app{n}") for n in range(ROUNDS)]
+            show("a stream's last byte at its visitor", [t for last, _, _ in rows for t in last])
+            show("its end there", [t for _, end, _ in rows for t in end])
+            show("the admin's answer (it is on disk then)", [answer for _, _, answer in rows])
         finally:
-            if visitors:
-                visitors.close()
             sender.kill()
             server.close()
             w.close()
