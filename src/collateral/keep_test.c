@@ -1,6 +1,6 @@
 #include "collateral/world.h"
+#include "os/test_folder.h"
 
-#include <dirent.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,30 +83,13 @@ expired_is_given_for_a_moment(void **state)
 
 /* -- the folder -- */
 
-static void
-wipe(const char *dir)
-{
-	char path[600];
-	DIR *d = opendir(dir);
-	struct dirent *f;
-
-	while (d && (f = readdir(d))) {
-		snprintf(path, sizeof path, "%s/%s", dir, f->d_name);
-		if (f->d_name[0] != '.')
-			unlink(path);
-	}
-	if (d)
-		closedir(d);
-	rmdir(dir);
-}
-
 static const char *
 folder(void)
 {
 	static char dir[64];
 
 	snprintf(dir, sizeof dir, "/tmp/collateral_test.%ld", (long)getpid());
-	wipe(dir);
+	wipe_folder(dir);
 	return dir;
 }
 
@@ -131,7 +114,7 @@ a_restart_is_bridged_by_the_folder(void **state)
 	assert_non_null(get(c, &KEY).col);
 	assert_int_equal(fake.asked, asked);
 	collateral_client_free(c);
-	wipe(dir);
+	wipe_folder(dir);
 }
 
 /* Also where the folder's bundle is gone: its marks stay. */
@@ -153,7 +136,7 @@ marks_outlive_a_restart(void **state)
 	fake_pass(10000);
 	assert_non_null(get(c, &KEY).col);
 	collateral_client_free(c);
-	wipe(dir);
+	wipe_folder(dir);
 }
 
 static void
@@ -200,7 +183,7 @@ a_file_is_trusted_no_more_than_the_network(void **state)
 	struct collateral_client *c;
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		wipe(dir);
+		wipe_folder(dir);
 		assert_int_equal(mkdir(dir, 0700), 0);
 		put_file(dir, cases[i].name, cases[i].text);
 		c = client_at(BASE, dir);
@@ -210,7 +193,7 @@ a_file_is_trusted_no_more_than_the_network(void **state)
 		assert_int_equal(figures(c).entries, 0);
 		collateral_client_free(c);
 	}
-	wipe(dir);
+	wipe_folder(dir);
 	assert_int_equal(mkdir(dir, 0700), 0);
 	put_file(dir, cases[0].name, BUNDLE(PCK_TEXT, "tcb 999000 9000000 17"));
 	c = client_at(BASE, dir);
@@ -227,7 +210,7 @@ a_file_is_trusted_no_more_than_the_network(void **state)
 	fake_run();
 	assert_int_equal(state_of(c).item[EEDCAP_TCB_INFO].number, 18);
 	collateral_client_free(c);
-	wipe(dir);
+	wipe_folder(dir);
 }
 
 /* A file that was rolled back under its marks is refused; so are marks that are none. */
@@ -249,7 +232,7 @@ an_older_file_is_refused_by_its_marks(void **state)
 	fake_run();
 	assert_int_equal(figures(c).loaded, 1);
 	collateral_client_free(c);
-	wipe(dir);
+	wipe_folder(dir);
 }
 
 static void
@@ -295,7 +278,7 @@ a_hanging_service_costs_two_seconds_after_a_restart(void **state)
 		fake_step();
 	assert_int_equal(h.calls, 1);
 	collateral_client_free(c);
-	wipe(dir);
+	wipe_folder(dir);
 }
 
 int

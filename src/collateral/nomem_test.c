@@ -9,27 +9,9 @@
 #undef calloc
 #undef malloc
 
-#include <dirent.h>
-#include <unistd.h>
+#include "os/test_folder.h"
 
 static char dir[64];
-
-static void
-wipe(void)
-{
-	char path[400];
-	DIR *d = opendir(dir);
-	struct dirent *f;
-
-	while (d && (f = readdir(d))) {
-		snprintf(path, sizeof path, "%s/%s", dir, f->d_name);
-		if (f->d_name[0] != '.')
-			unlink(path);
-	}
-	if (d)
-		closedir(d);
-	rmdir(dir);
-}
 
 enum answer { GIVEN, REFUSED, NOT_ASKED };
 
@@ -61,7 +43,7 @@ run(void *ctx)
 
 	setup(NULL);
 	if (ctx)
-		wipe();
+		wipe_folder(dir);
 	c = collateral_client_new(NULL, NULL, &fake_env, &o, &e);
 	if (c == NULL) {
 		assert_int_equal(e.code, ERR_NOMEM);
@@ -94,9 +76,9 @@ static void
 with_a_folder(void **state)
 {
 	snprintf(dir, sizeof dir, "/tmp/collateral_nomem_test.%ld", (long)getpid());
-	wipe();
+	wipe_folder(dir);
 	assert_true(nomem_each(run, dir, 10000) > 20);
-	wipe();
+	wipe_folder(dir);
 }
 
 int

@@ -2,9 +2,9 @@
  * real signatures, against the simulated service in the same process. Runs under TSan too. */
 #include "base/test.h"
 #include "collateral/collateral.h"
+#include "os/test_folder.h"
 #include "sim/http.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -26,23 +26,6 @@ struct world {
 	int calls;
 	char reason[ERR_TOKEN_MAX];
 };
-
-static void
-wipe(const char *dir)
-{
-	char path[400];
-	DIR *d = opendir(dir);
-	struct dirent *f;
-
-	while (d && (f = readdir(d))) {
-		snprintf(path, sizeof path, "%s/%s", dir, f->d_name);
-		if (f->d_name[0] != '.')
-			unlink(path);
-	}
-	if (d)
-		closedir(d);
-	rmdir(dir);
-}
 
 static int
 setup(void **state)
@@ -71,7 +54,7 @@ setup(void **state)
 	w.fetcher = fetcher_new(w.loop, NULL, &e);
 	assert_true(w.dcap && w.fetcher);
 	snprintf(w.dir, sizeof w.dir, "/tmp/sim_collateral_test.%ld", (long)getpid());
-	wipe(w.dir);
+	wipe_folder(w.dir);
 	*state = &w;
 	return 0;
 }
@@ -88,7 +71,7 @@ teardown(void **state)
 	net_loop_free(w->loop);
 	eedcap_context_free(w->dcap);
 	sim_fini(&w->sim);
-	wipe(w->dir);
+	wipe_folder(w->dir);
 	return 0;
 }
 
