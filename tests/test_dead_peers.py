@@ -29,7 +29,7 @@ def test_a_frozen_agent_is_out_of_routing_and_comes_back(world):
     control.wait_allowed()
     with frozen(agent) as since:
         body = control.wait_denied(timeout=20)
-        assert time.monotonic() - since < FOUND_WITHIN + 1
+        assert time.monotonic() - since < FOUND_WITHIN + 3
         assert body["reason"] == "no_tunnel" and body["ws_connected"] is False
     control.wait_allowed(timeout=30)
 
@@ -75,7 +75,7 @@ def test_an_unplugged_agent_is_out_of_routing(world, rule):
     with cut(rule.format(agent=port, control=control.port)) as since:
         # Lost, or replaced by the agent's next tunnel, if the agent saw it first.
         control.wait_log("event=tunnel_closed", timeout=20)
-        assert time.monotonic() - since < FOUND_WITHIN + 1
+        assert time.monotonic() - since < FOUND_WITHIN + 3
         # A new connection has another port: the agent needs no help to find back.
         control.wait_allowed(timeout=30)
         assert control.raw("myapp.x")[0] == 200

@@ -552,5 +552,5 @@ def test_a_body_that_breaks_the_grammar_ends_the_backends_work(there, door):
     v.send(b"zz\r\n")
     a = v.answer(b"POST")
     began = time.monotonic()
-    assert a.status == 400 and there.backend.result() and time.monotonic() - began < 1
+    assert a.status == 400 and there.backend.result() and time.monotonic() - began < 5
     v.close()
