@@ -37,7 +37,7 @@ next_cap(const struct buf *b, size_t need)
 }
 
 uint8_t *
-buf_grow(struct buf *b, size_t n)
+buf_grow_more(struct buf *b, size_t n)
 {
 	if (b->failed || n > b->max - b->n) {
 		b->failed = true;
@@ -68,9 +68,9 @@ buf_grow_commit(struct buf *b, size_t k)
 void
 buf_add(struct buf *b, struct span s)
 {
-	uint8_t *p = buf_grow(b, s.n);
+	uint8_t *p = s.n ? buf_grow(b, s.n) : NULL;
 
-	if (p && s.n) {
+	if (p) {
 		memcpy(p, s.p, s.n);
 		b->n += s.n;
 	}

@@ -32,9 +32,17 @@ void buf_add_be(struct buf *b, uint64_t v, size_t n);
 void buf_add_le(struct buf *b, uint64_t v, size_t n);
 PRINTF(2, 3) void buf_printf(struct buf *b, const char *fmt, ...);
 
+/* As buf_grow, where there is no room yet. */
+uint8_t *buf_grow_more(struct buf *b, size_t n);
+
 /* Make room for n more bytes at the end and return where they go, or NULL (and failed). They
  * count only after buf_grow_commit(b, k), k <= n. */
-uint8_t *buf_grow(struct buf *b, size_t n);
+static inline uint8_t *
+buf_grow(struct buf *b, size_t n)
+{
+	return b->p && !b->failed && n <= b->cap - b->n ? b->p + b->n : buf_grow_more(b, n);
+}
+
 void buf_grow_commit(struct buf *b, size_t k);
 
 /* Drop the first n bytes (n <= b->n). */

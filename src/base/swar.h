@@ -48,4 +48,23 @@ swar_has(uint64_t w, uint8_t byte)
 	return swar_has_below(w ^ SWAR_EACH(byte), 1);
 }
 
+/* Say whether all eight are letters or hyphens, which is what most names of the field are made of. */
+static inline bool
+swar_letters_or_hyphens(uint64_t w)
+{
+	uint64_t lower = w | SWAR_EACH(0x20);
+	uint64_t letter = (lower + SWAR_EACH(0x80 - 'a')) & ~(lower + SWAR_EACH(0x80 - 'z' - 1));
+	uint64_t hyphen = ~((w ^ SWAR_EACH('-')) + SWAR_EACH(0x7f));
+
+	/* No sum carries into the next byte, since no byte is above 0x7f. */
+	return swar_ascii(w) && ((letter | hyphen) & SWAR_EACH(0x80)) == SWAR_EACH(0x80);
+}
+
+/* Say whether all eight are printable ASCII or a space: 0x20 to 0x7e. */
+static inline bool
+swar_printable(uint64_t w)
+{
+	return swar_ascii(w) && !swar_has_below(w, ' ') && !swar_has(w, 0x7f);
+}
+
 #endif

@@ -240,6 +240,8 @@ root(struct http_req *r)
 static bool
 may(struct control *c, struct http_req *r, const struct route *route, struct err *e)
 {
+	if (route->auth != ROUTE_ADMIN)
+		return true;
 	struct admin_request q = {.authorization = http_req_field(r, "Authorization"),
 	    .host = http_req_host(r),
 	    .origin = http_req_field(r, "Origin"),
@@ -251,8 +253,6 @@ may(struct control *c, struct http_req *r, const struct route *route, struct err
 	    .sec_fetch_site = http_req_field(r, "Sec-Fetch-Site"),
 	    .peer = http_req_peer(r)};
 
-	if (route->auth != ROUTE_ADMIN)
-		return true;
 	return route->id == ROUTE_DASHBOARD ? admin_allow_page(&c->admin, &q, e)
 					    : admin_allow(&c->admin, &q, e);
 }

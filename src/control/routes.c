@@ -76,36 +76,31 @@ routes_at(size_t i)
 static bool
 pattern_matches(const char *pattern, struct span path, struct route_match *m)
 {
-	struct span p = span_str(pattern);
-	size_t i = 0, j = 0;
+	struct span left = path;
 
-	m->app = span_of(path.p, 0);
-	m->rest = span_of(path.p, 0);
-	while (i < p.n) {
-		struct span left = span_from(p, i);
+	m->app = m->rest = span_of(path.p, 0);
+	for (;;) {
+		size_t n = strcspn(pattern, "{");
+		const uint8_t *slash;
 
-		if (span_is(left, "{path}")) {
+		if (left.n < n || memcmp(left.p, pattern, n) != 0)
+			return false;
+		pattern += n;
+		if (strcmp(pattern, "{path}") == 0) {
 			/* The slash in front of it belongs to what it stands for. */
-			m->rest = span_from(path, j - 1);
+			m->rest = span_of(left.p + n - 1, left.n - n + 1);
 			return true;
 		}
-		if (span_starts(left, "{app_name}")) {
-			size_t start = j;
-
-			while (j < path.n && path.p[j] != '/')
-				j++;
-			if (j == start)
-				return false;
-			m->app = span_between(path, start, j);
-			i += strlen("{app_name}");
-			continue;
-		}
-		if (j >= path.n || path.p[j] != p.p[i])
+		left = span_from(left, n);
+		if (!*pattern || !left.n)
+			return !*pattern && !left.n;
+		slash = memchr(left.p, '/', left.n);
+		m->app = span_first(left, slash ? (size_t)(slash - left.p) : left.n);
+		if (!m->app.n)
 			return false;
-		i++;
-		j++;
+		left = span_from(left, m->app.n);
+		pattern += strlen("{app_name}");
 	}
-	return j == path.n;
 }
 
 static bool

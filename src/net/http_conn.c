@@ -5,6 +5,7 @@
 
 #include "net/http_impl.h"
 #include "wire/problem.h"
+#include "wire/url.h"
 
 /* What a connection may send ahead of the request that is being handled. */
 #define AHEAD_MAX LIMIT_HEAD
@@ -55,11 +56,15 @@ conn_update_reading(struct http_conn *c)
 		stream_resume(c->stream);
 }
 
+/* Have on_conn_timer called in that time. Each request puts it off several times: a timer that runs
+ * is left to run, and started again where it finds that it came too early. */
 static void
 conn_set_timer(struct http_conn *c, uint64_t ms)
 {
 	c->active_ms = net_loop_now_ms(c->server->loop);
-	net_timer_start(c->server->loop, &c->timer, ms, on_conn_timer, c);
+	c->due_ms = c->active_ms + ms;
+	if (!c->timer.loop || c->timer.due_ms > c->due_ms)
+		net_timer_start(c->server->loop, &c->timer, ms, on_conn_timer, c);
 }
 
 /* Tell the owner: by the request's on_close, where somebody waits for that. */
@@ -139,6 +144,10 @@ on_conn_timer(void *ctx)
 
 	if (c->stopped)
 		return;
+	if (now < c->due_ms) {
+		net_timer_start(s->loop, &c->timer, c->due_ms - now, on_conn_timer, c);
+		return;
+	}
 	if (!c->req && stream_queued(c->stream) > 0 && stream_taken(c->stream) != c->taken) {
 		/* The last answer is still being read. */
 		c->taken = stream_taken(c->stream);
@@ -176,9 +185,11 @@ on_conn_timer(void *ctx)
 static bool
 conn_begin(struct http_conn *c, const struct http_head *h, size_t used)
 {
-	struct http_req *r = malloc(sizeof *r);
+	struct http_server *s = c->server;
+	struct http_req *r = s->spare ? s->spare : malloc(sizeof *r);
 	struct buf rest;
 
+	s->spare = NULL;
 	buf_init(&rest, c->in.max);
 	buf_add(&rest, span_from(buf_span(&c->in), used));
 	if (!r || !buf_ok(&rest)) {
@@ -203,47 +214,48 @@ conn_begin(struct http_conn *c, const struct http_head *h, size_t used)
 	http1_body_init(&r->body, h->framing, h->length);
 	http1_body_heed(&r->body, h);
 	r->body_done = h->framing == HTTP_NO_BODY || (h->framing == HTTP_LENGTH && h->length == 0);
-	r->path = h->target;
-	for (size_t i = 0; i < h->target.n; i++)
-		if (h->target.p[i] == '?') {
-			r->path = span_first(h->target, i);
-			r->query = span_from(h->target, i + 1);
-			break;
-		}
+	url_split_target(h->target, &r->path, &r->query);
 	c->req = r;
 	c->served = true;
 	return true;
 }
 
-/* Parse the next head. True when a request has begun. */
+/* Parse what came, as the head of a request. STEP_DONE: a request has begun. STEP_BAD: it was
+ * refused. */
+static enum step
+conn_parse(struct http_conn *c)
+{
+	struct err e = {0};
+	struct http_head h;
+	size_t used = 0;
+	enum step step = http1_request(&c->scan, buf_span(&c->in), &h, &used, &e);
+
+	if (step == STEP_DONE && !conn_begin(c, &h, used)) {
+		err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "request");
+		step = STEP_BAD;
+	}
+	if (step == STEP_BAD)
+		http_conn_refuse(c, &e);
+	return step;
+}
+
+/* Go over to the next request. True when one has begun. */
 static bool
 conn_next(struct http_conn *c)
 {
 	struct http_server *s = c->server;
-	struct err e = {0};
-	struct http_head h;
-	size_t used = 0;
+	enum step step;
 
 	if (stream_is_full(c->stream))
 		return false; /* on_drain goes on: nobody piles up answers that he does not read */
-	if (c->in.n > 0) {
-		switch (http1_request(&c->scan, buf_span(&c->in), &h, &used, &e)) {
-		case STEP_DONE:
-			if (conn_begin(c, &h, used)) {
-				conn_set_timer(c, s->body_ms);
-				s->ops->on_request(s, c->req, s->ctx);
-				return true;
-			}
-			err_set(&e, ERR_NOMEM, REASON_NO_MEMORY, "request");
-			http_conn_refuse(c, &e);
-			return false;
-		case STEP_BAD:
-			http_conn_refuse(c, &e);
-			return false;
-		default:
-			break;
-		}
+	step = c->in.n > 0 ? conn_parse(c) : STEP_MORE;
+	if (step == STEP_DONE) {
+		conn_set_timer(c, s->body_ms);
+		s->ops->on_request(s, c->req, s->ctx);
+		return true;
 	}
+	if (step == STEP_BAD)
+		return false;
 	/* Who was let in and has not asked yet may: he cannot know, and need not be turned away. */
 	if (c->got_eof || (s->draining && c->served && c->in.n == 0)) {
 		c->stopped = true;

@@ -19,6 +19,7 @@ struct http_server {
 	int64_t date_s; /* of `date` */
 	char date[32];
 	struct buf head; /* the one that is being written */
+	struct http_req *spare; /* one that is over, for the next: most are over before it begins */
 	bool abort_on_eof, leave_expect, draining;
 };
 
@@ -56,6 +57,7 @@ struct http_conn {
 	struct net_timer timer;
 	struct net_defer work;
 	struct http_req *req;
+	uint64_t due_ms; /* when the timer is meant to end; it may run out before */
 	uint64_t active_ms, taken; /* when a byte moved last, and the count then */
 	char peer[46];
 	bool tls, served, got_eof, stopped; /* stopped: nothing more is read as HTTP */

@@ -265,6 +265,8 @@ http_req_finish(struct http_req *r, const struct err *why)
 	static const struct err none;
 	struct err e = {0};
 
+	struct http_server *s = r->conn->server;
+
 	r->conn->req = NULL;
 	if (r->collect) {
 		if (why && why->code != ERR_NONE)
@@ -279,5 +281,8 @@ http_req_finish(struct http_req *r, const struct err *why)
 	buf_fini(&r->raw);
 	buf_fini(&r->gathered);
 	free(r->refused);
-	free(r);
+	if (s->spare)
+		free(r);
+	else
+		s->spare = r;
 }

@@ -17,6 +17,7 @@ http_server_end_if_done(struct http_server *s)
 		s->ops->on_close(s, s->ctx);
 	free(s->name);
 	buf_fini(&s->head);
+	free(s->spare);
 	free(s);
 }
 

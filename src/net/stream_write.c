@@ -5,6 +5,7 @@
 #include "net/stream_impl.h"
 
 #define STREAM_LINGER_MS 2000u
+#define FIRST_ROOM       1024u
 /* Plaintext of the largest record (RFC 8446 section 5.1). */
 #define TLS_RECORD 16384u
 
@@ -59,6 +60,9 @@ stream_write(struct stream *s, struct span bytes)
 		    stream_queued(s), bytes.n);
 		return false;
 	}
+	/* The head and the body of a small answer go into one piece of memory. */
+	if (!s->plain.p && bytes.n < FIRST_ROOM && FIRST_ROOM <= s->max)
+		(void)buf_grow(&s->plain, FIRST_ROOM);
 	buf_add(&s->plain, bytes);
 	if (!buf_ok(&s->plain)) {
 		stream_fail(s, ERR_NOMEM, REASON_NO_MEMORY, "queue of a stream");

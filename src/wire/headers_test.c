@@ -30,6 +30,31 @@ knows_fields(void **state)
 	assert_false(http_list_has(span_str("ab"), "a"));
 }
 
+/* Both read eight bytes at once: each byte at each place of texts of many lengths is judged as the RFC
+ * judges it alone. */
+static void
+judges_every_byte_at_every_place(void **state)
+{
+	char text[27];
+
+	(void)state;
+	for (size_t n = 1; n <= sizeof text; n++)
+		for (size_t at = 0; at < n; at++)
+			for (unsigned c = 0; c < 256; c++) {
+				bool alnum = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
+					     || (c >= 'a' && c <= 'z');
+				bool token = alnum
+					     || (c && c < 128 && strchr("!#$%&'*+-.^_`|~", (int)c));
+				bool edge = at == 0 || at == n - 1;
+				bool value = c == '\t' || c == ' ' ? !edge : c > ' ' && c != 0x7f;
+
+				memset(text, 'z', n);
+				text[at] = (char)c;
+				assert_int_equal(http_token_ok(span_of(text, n)), token);
+				assert_int_equal(http_value_ok(span_of(text, n)), value);
+			}
+}
+
 static struct headers_hop
 hop(bool trusted)
 {
@@ -282,6 +307,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(knows_fields),
+	    cmocka_unit_test(judges_every_byte_at_every_place),
 	    cmocka_unit_test(cleans_requests),
 	    cmocka_unit_test(knows_what_ends_at_a_hop),
 	    cmocka_unit_test(believes_trusted_peers_only),

@@ -1,4 +1,6 @@
 #include "wire/http1.h"
+
+#include "base/swar.h"
 #include "wire/url.h"
 
 /* Who is being read decides which reason a refusal carries. */
@@ -45,6 +47,20 @@ byte_fault(const struct http1_scan *s, uint8_t c, bool response)
 	return NULL;
 }
 
+/* Pass over bytes that no rule of a head forbids, and that end nothing: all but a line's first. */
+static void
+skip_plain(struct http1_scan *s, struct span in)
+{
+	size_t end = s->start + LIMIT_HEAD < in.n ? s->start + LIMIT_HEAD : in.n;
+
+	if (s->off == s->line)
+		return;
+	while (s->off + 8 <= end && swar_printable(swar_load(in.p + s->off)))
+		s->off += 8;
+	while (s->off < end && in.p[s->off] >= ' ' && in.p[s->off] < 0x7f)
+		s->off++;
+}
+
 /* STEP_DONE: s->off is behind the blank line. */
 static enum step
 scan_head(struct http1_scan *s, struct span in, bool response, struct err *e)
@@ -52,6 +68,9 @@ scan_head(struct http1_scan *s, struct span in, bool response, struct err *e)
 	const char *fault;
 
 	for (; s->off < in.n; s->off++) {
+		skip_plain(s, in);
+		if (s->off == in.n)
+			break;
 		if (s->off - s->start >= LIMIT_HEAD)
 			return !response && s->line == s->start
 				   ? refuse_target_size(e)

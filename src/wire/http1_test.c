@@ -215,6 +215,44 @@ survives_byte_flips(void **state)
 			}
 }
 
+/* As it would be with a peer that sends one byte at a time. */
+static enum step
+byte_by_byte(const char *text, size_t n, struct http_head *h, size_t *used, struct err *e)
+{
+	struct http1_scan s = {0};
+	enum step step = STEP_MORE;
+
+	*e = (struct err){0};
+	for (size_t k = 1; k <= n && step == STEP_MORE; k++)
+		step = http1_request(&s, span_of(text, k), h, used, e);
+	return step;
+}
+
+/* What is plain is passed over eight bytes at once; each byte at each place must be seen all the same. */
+static void
+scans_alike_in_any_pieces(void **state)
+{
+	char text[256];
+	struct http_head h;
+	struct err whole, pieces;
+	size_t n = strlen(good[2]), used_whole, used_pieces;
+
+	(void)state;
+	memcpy(text, good[2], n);
+	for (size_t k = 0; k < n; k++) {
+		for (unsigned c = 0; c < 256; c++) {
+			enum step step;
+
+			text[k] = (char)c;
+			step = request(text, n, &h, &used_whole, &whole);
+			assert_int_equal(byte_by_byte(text, n, &h, &used_pieces, &pieces), step);
+			assert_int_equal(used_whole, used_pieces);
+			assert_string_equal(whole.detail, pieces.detail);
+		}
+		text[k] = good[2][k];
+	}
+}
+
 static void
 judges_connections(void **state)
 {
@@ -646,6 +684,7 @@ main(void)
 	    cmocka_unit_test(refuses_bad_requests),
 	    cmocka_unit_test(splits_absolute_form),
 	    cmocka_unit_test(feeds_at_every_split),
+	    cmocka_unit_test(scans_alike_in_any_pieces),
 	    cmocka_unit_test(survives_byte_flips),
 	    cmocka_unit_test(judges_connections),
 	    cmocka_unit_test(holds_the_limits),

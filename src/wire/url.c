@@ -425,5 +425,8 @@ stays_below_root(struct span path, bool slash_by_escape)
 bool
 url_path_ok(struct span path)
 {
+	/* Without dots or escapes there is no way up, and nothing to resolve. */
+	if (path.n == 0 || (!memchr(path.p, '.', path.n) && !memchr(path.p, '%', path.n)))
+		return true;
 	return stays_below_root(path, true) && stays_below_root(path, false);
 }
