@@ -78,7 +78,7 @@ attempt_evidence(struct attempt *a, struct evidence_row *row, struct err *e)
 	    .record = buf_span(&a->record),
 	    .quote = buf_span(&a->quote),
 	    .collateral = buf_span(&a->col->bundle),
-	    .allowlist = a->secret ? span_of(NULL, 0) : buf_span(&a->list)};
+	    .allowlist = a->secret ? span_of(NULL, 0) : buf_span(&a->list->bytes)};
 	control_copy(row->app_name, sizeof row->app_name, a->id->app_name);
 	control_copy(row->agent_id, sizeof row->agent_id, a->id->agent_id);
 	memcpy(row->collateral_sha256, a->col->sha256, ATTEST_DIGEST);
@@ -214,7 +214,7 @@ commit(struct attempt *a)
 	n++;
 	ch[n].op = STORE_PUT_LIST;
 	memcpy(ch[n].u.list.sha256, a->allowlist_sha256, ATTEST_DIGEST);
-	ch[n++].u.list.bytes = buf_span(&a->list);
+	ch[n++].u.list.bytes = buf_span(&a->list->bytes);
 	a->tells_pin = registry_pin_tell(a->c->registry, a->id->repo, a->id->release_tag);
 	if (a->tells_pin) {
 		ch[n].op = STORE_ADD_AUDIT;

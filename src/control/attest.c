@@ -25,7 +25,7 @@ attempt_free(struct attempt *a)
 	if (a->rel_wait)
 		release_cancel(a->rel_wait);
 	collateral_unref(a->col);
-	allowlist_free(a->allowlist);
+	list_unref(a->list);
 	eedcap_verdict_free(a->verdict);
 	eedcap_quote_free(a->q);
 	if (a->has_msg)
@@ -33,7 +33,6 @@ attempt_free(struct attempt *a)
 	buf_fini(&a->text);
 	buf_fini(&a->quote);
 	free(a->id);
-	buf_fini(&a->list);
 	buf_fini(&a->record);
 	free(a);
 }
@@ -230,7 +229,6 @@ attempt_new(struct tunnel *t, struct span message, const uint8_t nonce[static AT
 	hex_encode(span_of(nonce, ATTEST_NONCE), a->nonce_text);
 	buf_init(&a->text, LIMIT_TEXT_ATTESTED);
 	buf_init(&a->quote, LIMIT_QUOTE);
-	buf_init(&a->list, LIMIT_ALLOWLIST);
 	buf_init(&a->record, LIMIT_TEXT_UNATTESTED);
 	buf_add(&a->text, message);
 	if (!a->id || !buf_ok(&a->text)) {
@@ -339,7 +337,7 @@ judge(struct attempt *a, struct err *e)
 	if (!policy_judge_repo(net, a->id->repo, a->repo_id, e)
 	    || !policy_judge_release(net, a->immutable, e) || !attempt_view(a, &view, e))
 		return false;
-	if (!appraise_full(net, &a->asked, &answer, &a->offline, &view, a->allowlist, a->secret,
+	if (!appraise_full(net, &a->asked, &answer, &a->offline, &view, a->list->said, a->secret,
 		&a->earned, e))
 		return false;
 	a->earned.immutable = a->immutable;
@@ -382,13 +380,11 @@ take_allowlist(struct attempt *a, const struct release_asset *r, struct err *e)
 	a->secret = r->is_private;
 	a->immutable = r->immutable;
 	memcpy(a->allowlist_sha256, r->sha256, sizeof a->allowlist_sha256);
-	buf_clear(&a->list);
-	buf_add(&a->list, r->bytes);
-	if (!buf_ok(&a->list))
-		return err_set(e, ERR_NOMEM, REASON_NO_MEMORY, "allowlist");
-	return registry_pin_check(
-		   a->c->registry, a->id->repo, a->id->release_tag, r->sha256, &known, e)
-	       && allowlist_parse(&a->allowlist, r->bytes, a->id->release_tag, e);
+	if (!registry_pin_check(
+		a->c->registry, a->id->repo, a->id->release_tag, r->sha256, &known, e))
+		return false;
+	a->list = lists_read(a->c->lists, r, a->id->release_tag, e);
+	return a->list != NULL;
 }
 
 static void

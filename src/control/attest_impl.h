@@ -5,6 +5,7 @@
 
 #include "control/attest.h"
 #include "control/evidence.h"
+#include "control/lists.h"
 #include "core/appraisal.h"
 
 struct attempt {
@@ -43,11 +44,10 @@ struct attempt {
 	struct collateral_wait *col_wait;
 	struct collateral *col;
 	struct release_wait *rel_wait;
-	struct allowlist *allowlist;
+	struct list *list;
 	int64_t repo_id;
 	bool secret, immutable;
 	uint8_t allowlist_sha256[ATTEST_DIGEST];
-	struct buf list; /* the allowlist's bytes */
 	bool looked; /* on the disk, for those that were pinned */
 	struct eedcap_verdict *verdict;
 

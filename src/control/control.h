@@ -8,6 +8,7 @@
 #include "collateral/collateral.h"
 #include "control/admin.h"
 #include "control/gate.h"
+#include "control/lists.h"
 #include "control/lookups.h"
 #include "core/registry.h"
 #include "core/session.h"
@@ -66,6 +67,7 @@ struct control {
 	unsigned reading; /* pages of it that are being read from the disk */
 	struct lookups *lookups; /* of releases that nobody here has seen yet */
 	struct resolve_cache *resolves;
+	struct lists *lists;
 
 	struct eedcap_context *dcap; /* the trusted root, and what is known of platforms */
 	bool custom_root; /* it is not Intel's */

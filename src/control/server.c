@@ -352,7 +352,8 @@ open_gate(struct control *c, struct err *e)
 
 	env_random(c->env, key, sizeof key);
 	c->resolves = resolve_cache_new(e);
-	if (!c->resolves)
+	c->lists = c->resolves ? lists_new(e) : NULL;
+	if (!c->lists)
 		return false;
 	c->gate = gate_new(rate, rate * 10, key);
 	c->reads = gate_new(10 * fresh, 50 * fresh, key);

@@ -166,5 +166,6 @@ stop_now(struct control *c)
 	gate_free(c->all_refusal_rows);
 	lookups_free(c->lookups);
 	resolve_cache_free(c->resolves);
+	lists_free(c->lists);
 	tls_ctx_free(c->tls);
 }
