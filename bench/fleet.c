@@ -1,7 +1,9 @@
 /* bench_fleet: very many agents in one process. Each opens a tunnel, registers an app of its own,
  * answers its challenge with a quote of its own platform and stays. Quotes are signed here, so the
  * control plane's CPU is its own.
- * usage: bench_fleet URL SEED_FILE REPO TAG AGENTS AT_ONCE [FAMILIES] [CA]
+ * usage: bench_fleet URL[,URL...] SEED_FILE REPO TAG AGENTS AT_ONCE [FAMILIES] [CA]
+ * URLs are dialled in turn, and the first is the audience: with the addresses of one control plane the
+ * system need not search for a free port among thousands that lead to one.
  * FAMILIES: so many FMSPCs, in turn; 1.
  * Prints "attested N SECONDS", then for each tenth of the fleet the median milliseconds from dialling
  * to admission, then "idle", and stays until its standard input ends. */
@@ -19,6 +21,7 @@
 #include "wire/url.h"
 
 #define AGENTS_MAX 19500u
+#define URLS_MAX   8
 #define NETWORK    "sandbox-1"
 #define CLAIMS     "{\"sealed\":true,\"vm_image_id\":\"image-1\"}"
 
@@ -36,7 +39,8 @@ struct agent {
 
 struct fleet {
 	struct net_loop *loop;
-	const char *url, *repo, *tag;
+	const char *urls[URLS_MAX], *repo, *tag;
+	size_t url_n;
 	char audience[URL_ORIGIN_MAX];
 	struct tls_ctx *tls; /* for wss */
 	struct sim_platform sim;
@@ -191,12 +195,13 @@ static void
 dial_next(struct fleet *f)
 {
 	static const struct ws_conn_opts o = {.max_message = 65536};
-	struct ws_dial d = {.url = f->url, .tls = f->tls, .timeout_ms = 60000};
+	struct ws_dial d = {.tls = f->tls, .timeout_ms = 60000};
 	struct err e = {0};
 
 	while (f->dialled < f->n && f->dialled - f->attested < f->at_once) {
 		struct agent *a = &f->agents[f->dialled++];
 
+		d.url = f->urls[number_of(a) % f->url_n];
 		a->begun_ms = net_loop_now_ms(f->loop);
 		a->ws = ws_conn_dial(f->loop, &d, &o, &ops, a, &e);
 		if (!a->ws)
@@ -263,7 +268,7 @@ prepare(struct fleet *f, const char *seed_file)
 	else if (!hex_decode(span_first(buf_span(&b), 2 * sizeof seed), seed, sizeof seed))
 		die("the seed is none");
 	buf_fini(&b);
-	if (!url_parse(&u, span_str(f->url), &e)
+	if (!url_parse(&u, span_str(f->urls[0]), &e)
 	    || !sim_platform_init(&f->sim, seed, "http://127.0.0.1:1", time(NULL), &e)
 	    || !sim_platform_put_vm(&f->sim, span_str("vm1"), span_str(""), time(NULL), &e)
 	    || !json_parse(&f->claims, span_str(CLAIMS), lim, &e))
@@ -282,11 +287,19 @@ main(int argc, char **argv)
 {
 	static struct fleet f;
 	struct err e = {0};
+	char *rest;
 	double begin;
 
 	if (argc < 7 || argc > 9)
-		die("usage: bench_fleet URL SEED_FILE REPO TAG AGENTS AT_ONCE [FAMILIES] [CA]");
-	f.url = argv[1];
+		die("usage: bench_fleet URL[,URL...] SEED_FILE REPO TAG AGENTS AT_ONCE [FAMILIES] "
+		    "[CA]");
+	for (char *url = strtok_r(argv[1], ",", &rest); url; url = strtok_r(NULL, ",", &rest)) {
+		if (f.url_n == URLS_MAX)
+			die("too many URLs");
+		f.urls[f.url_n++] = url;
+	}
+	if (!f.url_n)
+		die("no URL");
 	f.repo = argv[3];
 	f.tag = argv[4];
 	f.n = strtoul(argv[5], NULL, 10);

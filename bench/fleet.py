@@ -1,4 +1,5 @@
 """Very many agents: what it costs ee-control to take them in, and what an idle one keeps of its memory."""
+import contextlib
 import json
 import os
 import pathlib
@@ -46,25 +47,40 @@ def lines(p, last):
 
 def fleet(w, control, agents, at_once, families=1, ca=None):
     """Start the fleet; gives the process (its tunnels idle), seconds, medians of each tenth in ms."""
-    p = subprocess.Popen([FLEET, f"{'wss' if ca else 'ws'}://127.0.0.1:{control.port}/v1/tunnel", w.dir / "sim" / "seed", harness.REPO, harness.TAG,
+    urls = ",".join(f"{'wss' if ca else 'ws'}://127.0.0.{i}:{control.port}/v1/tunnel" for i in range(1, 2 if ca else 5))
+    p = subprocess.Popen([FLEET, urls, w.dir / "sim" / "seed", harness.REPO, harness.TAG,
                           str(agents), str(at_once), str(families), *([ca] if ca else [])], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     lines(p, "ready")
     return p
 
 
-def watch_memory(pid, agents, rows, stop):
-    """Notes (tunnels, resident KiB) as the fleet grows, beyond its first half: what is kept once, such as the verifier's
-    memory of platforms, is full by then."""
-    empty = len(os.listdir(f"/proc/{pid}/fd"))
-    while not stop.wait(0.5):
-        tunnels = len(os.listdir(f"/proc/{pid}/fd")) - empty
-        if tunnels >= agents / 2:
-            rows.append((tunnels, rss_kib(pid)))
+@contextlib.contextmanager
+def watched(pid):
+    """Notes (tunnels, resident KiB, CPU seconds) of ee-control in the list that it gives, as the fleet grows."""
+    rows, stop, empty = [], threading.Event(), len(os.listdir(f"/proc/{pid}/fd"))
+
+    def watch():
+        while not stop.wait(0.25):
+            rows.append((len(os.listdir(f"/proc/{pid}/fd")) - empty, rss_kib(pid), cpu_s(pid)))
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield rows
+    finally:
+        stop.set()
+        thread.join()
 
 
-def growth(rows):
-    """Bytes for one tunnel more: the slope of the line through them."""
-    return statistics.linear_regression(*zip(*rows)).slope * 1024
+def slope(rows, column, low, high):
+    """Of a column for one tunnel more, between two numbers of tunnels: that of the line through them."""
+    some = [r for r in rows if low <= r[0] <= high]
+    return statistics.linear_regression([r[0] for r in some], [r[column] for r in some]).slope
+
+
+def growth(rows, agents):
+    """Bytes for one tunnel more, beyond the first half: what is kept once, such as the verifier's memory of platforms, is full
+    by then."""
+    return slope(rows, 1, agents / 2, agents) * 1024
 
 
 def over_tls(agents):
@@ -82,15 +98,11 @@ def over_tls(agents):
             control.env["EE_PUBLIC_URL"] = f"https://127.0.0.1:{control.port}"
             control.start()
             p = fleet(w, control, agents, 64, ca=crt)
-            sizes, stop = [], threading.Event()
-            watch = threading.Thread(target=watch_memory, args=(control.proc.pid, agents, sizes, stop))
-            watch.start()
-            p.stdin.write("\n")
-            p.stdin.flush()
-            lines(p, "idle")
-            stop.set()
-            watch.join()
-            print(f"| the same of {agents} over TLS, which it ends itself | {growth(sizes):.0f} bytes |")
+            with watched(control.proc.pid) as seen:
+                p.stdin.write("\n")
+                p.stdin.flush()
+                lines(p, "idle")
+            print(f"| the same of {agents} over TLS, which it ends itself | {growth(seen, agents):.0f} bytes |")
             p.communicate("\n", timeout=60)
         finally:
             w.close()
@@ -105,18 +117,14 @@ def measure(agents):
             w.vm("vm1")
             w.publish(w.allowlist("vm1"))
             control = w.control(EE_ADMISSION_RATE="1000000", EE_ATTEST_INTERVAL_SEC="604800", EE_LOG_LEVEL="warn",
-                                EE_ATTEST_DEADLINE_SEC="600")
+                                EE_ATTEST_DEADLINE_SEC="600", EE_CONTROL_BIND="0.0.0.0")
             p = fleet(w, control, agents, 64)
             pid, before = control.proc.pid, cpu_s(control.proc.pid)
             kib = rss_kib(pid)
-            sizes, stop = [], threading.Event()
-            watch = threading.Thread(target=watch_memory, args=(pid, agents, sizes, stop))
-            watch.start()
-            p.stdin.write("\n")
-            p.stdin.flush()
-            rows = lines(p, "idle")
-            stop.set()
-            watch.join()
+            with watched(pid) as seen:
+                p.stdin.write("\n")
+                p.stdin.flush()
+                rows = lines(p, "idle")
             spent, verifying = cpu_s(pid) - before, workers_cpu_s(pid)
             seconds = float(rows[0].split()[2])
             tenths = [int(r.split()[2]) for r in rows[1:-1]]
@@ -126,11 +134,13 @@ def measure(agents):
             print("| what | value |\n|---|---|")
             print(f"| admitted a second | {agents / seconds:.0f} |")
             print(f"| ee-control's CPU for one | {each:.0f} us |")
+            print(f"| the same for the first and the last fifth of them | {slope(seen, 2, 0, agents / 5) * 1e6:.0f} us, "
+                  f"{slope(seen, 2, agents * 4 / 5, agents) * 1e6:.0f} us |")
             print(f"| of it the worker pool, which judges answers and verifies quotes | {verifying / spent:.2f} |")
             print(f"| of it verification, by bench_verify ({whole:.0f} us for a new platform's quote) | {whole / each:.2f} |")
             print(f"| of it {SIGNATURES} signatures, by openssl speed ({openssl:.1f} us each) | {SIGNATURES * openssl / each:.2f} |")
             print(f"| first and last tenth, dialling to admission | {tenths[0]} ms, {tenths[-1]} ms |")
-            print(f"| memory of ee-control for one tunnel more | {growth(sizes):.0f} bytes |")
+            print(f"| memory of ee-control for one tunnel more | {growth(seen, agents):.0f} bytes |")
             print(f"| the same with what is kept once: caches, arenas | {kept:.0f} bytes |")
             p.communicate("\n", timeout=60)
         finally:
@@ -149,7 +159,7 @@ def budget(agents=5000, families=20):
             w.vm("vm1")
             w.publish(w.allowlist("vm1"))
             control = w.control(EE_ADMISSION_RATE="1000000", EE_ATTEST_INTERVAL_SEC="604800", EE_LOG_LEVEL="warn",
-                                EE_ATTEST_DEADLINE_SEC="600", EE_VERIFY_TIMEOUT_SEC="600")
+                                EE_ATTEST_DEADLINE_SEC="600", EE_VERIFY_TIMEOUT_SEC="600", EE_CONTROL_BIND="0.0.0.0")
             p = fleet(w, control, agents, at_once, families)
             p.stdin.write("\n")
             p.stdin.flush()
