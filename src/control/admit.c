@@ -141,6 +141,7 @@ committed(void *ctx, const struct err *why)
 		return;
 	}
 	t->earned = a->earned;
+	c->counts.attested++;
 	changed = a->nets_age != a->c->nets_age;
 	attempt_finish(a, SESSION_EV_VERIFIED, NULL);
 	if (changed)

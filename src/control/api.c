@@ -189,9 +189,9 @@ dashboard(struct control *c, struct http_req *r)
 	    .draining = c->draining,
 	    .tunnels = c->tunnel_n,
 	    .unattested = c->unattested_n,
-	    .coming = c->forecast.number,
-	    .coming_worse = c->forecast.pass ? 0 : c->forecast.worse,
-	    .coming_refused = c->forecast.refused,
+	    .coming = c->forecast.last.number,
+	    .coming_worse = c->forecast.last.worse,
+	    .coming_refused = c->forecast.last.refused,
 	    .version = CONTROL_VERSION};
 	struct page *p = page_new(&about);
 	struct err e = {0};
@@ -266,6 +266,9 @@ dispatch(struct control *c, struct http_req *r, const struct route_match *m)
 		break;
 	case ROUTE_READY:
 		ready_answer(c, r);
+		break;
+	case ROUTE_METRICS:
+		metrics_answer(c, r);
 		break;
 	case ROUTE_TUNNEL:
 		tunnel_accept(c, r);

@@ -34,6 +34,9 @@ bool api_query_has(struct http_req *r, const char *name);
 /* ready.c */
 void ready_answer(struct control *c, struct http_req *r);
 
+/* metrics.c */
+void metrics_answer(struct control *c, struct http_req *r);
+
 /* apps.c */
 void apps_list(struct control *c, struct http_req *r);
 void apps_get(struct control *c, struct http_req *r, struct span app);

@@ -58,6 +58,7 @@ attempt_finish(struct attempt *a, enum session_event ev, const struct err *e)
 		attempt_free(a);
 		return;
 	}
+	prom_times_add(&a->c->counts.attestations, env_now_ms(a->c->env) - a->begun_ms);
 	t->attempt = NULL;
 	attempt_free(a);
 	tunnel_step(t, &in);
@@ -219,6 +220,7 @@ attempt_new(struct tunnel *t, struct span message, const uint8_t nonce[static AT
 		return NULL;
 	a->c = t->c;
 	a->t = t;
+	a->begun_ms = env_now_ms(t->c->env);
 	a->id = attest_identity_copy(t->session.id);
 	control_copy(a->channel, sizeof a->channel, t->channel);
 	memcpy(a->asked.nonce, nonce, sizeof a->asked.nonce);

@@ -12,6 +12,7 @@ struct attempt {
 	struct control *c;
 	struct tunnel *t; /* NULL: the tunnel let go; end at the next callback */
 	uint32_t number;
+	uint64_t begun_ms;
 	bool busy; /* the worker pool or the store holds this: no freeing now */
 	bool proven; /* the offline checks held */
 	bool tells_pin; /* the audit trail learns of the pin by this one's commit */

@@ -79,6 +79,7 @@ audit_lease_end(struct control *c, const struct attest_identity *id, const struc
 {
 	char token[ERR_TOKEN_MAX];
 
+	c->counts.leases_ended[why->reason]++;
 	audit_add(c, &(struct audit_note){.event = "lease_ended",
 			 .id = id,
 			 .reason = err_token(why, token),

@@ -121,6 +121,7 @@ control_refused(struct control *c, const struct attest_identity *id, const char 
 	char token[ERR_TOKEN_MAX];
 	const char *cause = err_cause(why);
 
+	c->counts.refused[why->reason]++;
 	(void)err_token(why, token);
 	r->at_s = env_now_s(c->env);
 	control_copy(r->app_name, sizeof r->app_name, id->app_name);

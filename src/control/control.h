@@ -41,6 +41,20 @@ struct refusal {
 	char detail[160];
 };
 
+/* Since the start, for /metrics. */
+struct control_counts {
+	uint64_t attested;
+	uint64_t refused[REASON_COUNT]; /* attempts */
+	uint64_t leases_ended[REASON_COUNT];
+	struct prom_times attestations; /* from the answer to the verdict, whichever it is */
+};
+
+/* What a forecast makes of the fleet (forecast.h). */
+struct forecast_counts {
+	uint64_t judged, worse, refused, unjudged;
+	uint32_t number; /* its highest evaluation number */
+};
+
 struct control {
 	const struct settings *set;
 	struct env *env;
@@ -87,9 +101,8 @@ struct control {
 
 	struct { /* what the early edition will make of the fleet (forecast.h) */
 		struct rejudge *pass; /* that runs, or NULL */
-		uint64_t judged, worse, refused, unjudged; /* by the last */
-		uint32_t number; /* its highest evaluation number */
-		int64_t made_s; /* 0: none yet */
+		struct forecast_counts now, last; /* of that one, and of the last that ended */
+		int64_t made_s; /* when that was; 0: none did yet */
 		uint64_t due_ms;
 		struct net_timer timer;
 	} forecast;
@@ -110,6 +123,7 @@ struct control {
 	uint64_t untold_n; /* refusals that are to be told of by their number */
 	int64_t certificate_told_s; /* when the log was last told that it ends soon */
 
+	struct control_counts counts;
 	struct refusal refusals[CONTROL_REFUSALS]; /* a ring */
 	uint64_t refused_n, strangers_n;
 	uint64_t quiet_ms, quiet_n, quiet_dropped; /* the limit on lines about strangers */

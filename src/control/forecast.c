@@ -83,18 +83,18 @@ on_one(void *ctx, struct tunnel *t, const struct quote_view *v,
 	struct control *c = ctx;
 
 	if (!verdict || (why && (why->code == ERR_IO || why->code == ERR_NOMEM))) {
-		c->forecast.unjudged++;
+		c->forecast.now.unjudged++;
 		return;
 	}
-	c->forecast.judged++;
+	c->forecast.now.judged++;
 	free(t->forecast);
 	t->forecast = NULL;
-	if (eedcap_verdict_evaluation_number(verdict) > c->forecast.number)
-		c->forecast.number = eedcap_verdict_evaluation_number(verdict);
+	if (eedcap_verdict_evaluation_number(verdict) > c->forecast.now.number)
+		c->forecast.now.number = eedcap_verdict_evaluation_number(verdict);
 	if (!why && v && v->tcb == t->earned.tcb)
 		return;
-	c->forecast.worse++;
-	c->forecast.refused += why != NULL;
+	c->forecast.now.worse++;
+	c->forecast.now.refused += why != NULL;
 	keep_text(t, v, verdict, why);
 }
 
@@ -111,14 +111,15 @@ on_end(void *ctx, const struct err *why)
 		forecast_want(c, EVERY_MS);
 		return;
 	}
+	c->forecast.last = c->forecast.now;
 	c->forecast.made_s = env_now_s(c->env);
 	log_begin(&b, "tcb_forecast");
-	log_int(&b, "evaluation", c->forecast.number);
-	log_int(&b, "judged", (int64_t)c->forecast.judged);
-	log_int(&b, "worse", (int64_t)c->forecast.worse);
-	log_int(&b, "refused", (int64_t)c->forecast.refused);
-	log_int(&b, "unjudged", (int64_t)c->forecast.unjudged);
-	log_end(&c->env->log, c->forecast.refused ? LOG_WARN : LOG_INFO, &b);
+	log_int(&b, "evaluation", c->forecast.last.number);
+	log_int(&b, "judged", (int64_t)c->forecast.last.judged);
+	log_int(&b, "worse", (int64_t)c->forecast.last.worse);
+	log_int(&b, "refused", (int64_t)c->forecast.last.refused);
+	log_int(&b, "unjudged", (int64_t)c->forecast.last.unjudged);
+	log_end(&c->env->log, c->forecast.last.refused ? LOG_WARN : LOG_INFO, &b);
 	forecast_want(c, EVERY_MS);
 }
 
@@ -131,8 +132,7 @@ begin(void *ctx)
 
 	if (c->draining || c->forecast.pass)
 		return;
-	c->forecast.judged = c->forecast.worse = c->forecast.refused = c->forecast.unjudged = 0;
-	c->forecast.number = 0;
+	c->forecast.now = (struct forecast_counts){0};
 	c->forecast.pass = rejudge_start(c, NULL, c->early, &ops, &e);
 	if (!c->forecast.pass)
 		on_end(c, &e);

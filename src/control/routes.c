@@ -13,6 +13,8 @@ static const struct route table[] = {
     {ROUTE_READY, "GET", "/ready", ROUTE_PUBLIC, 200, JSON, "getReady",
 	"Say whether tunnels are taken, and why not; with verbose, what stands behind that",
 	"verbose", NULL},
+    {ROUTE_METRICS, "GET", "/metrics", ROUTE_ADMIN, 200, "text/plain", "getMetrics",
+	"Give figures in Prometheus' text format", NULL, NULL},
     {ROUTE_TUNNEL, "GET", "/v1/tunnel", ROUTE_PUBLIC, 101, NULL, "openTunnel",
 	"Open an agent's tunnel (WebSocket upgrade)", NULL, NULL},
     {ROUTE_RESOLVE, NULL, "/v1/resolve/{app_name}", ROUTE_PUBLIC, 200, JSON, "resolveApp",

@@ -17,6 +17,7 @@ enum route_auth {
 enum route_id {
 	ROUTE_HEALTH,
 	ROUTE_READY,
+	ROUTE_METRICS,
 	ROUTE_TUNNEL,
 	ROUTE_RESOLVE,
 	ROUTE_PROXY_JSON,

@@ -174,6 +174,12 @@ front_drain(struct front *f)
 		http_server_drain(f->server);
 }
 
+const struct front_figures *
+front_figures(const struct front *f)
+{
+	return &f->figures;
+}
+
 bool
 front_is_idle(const struct front *f)
 {

@@ -13,6 +13,7 @@
 #include "net/http_server.h"
 #include "os/env.h"
 #include "tunnel/exchange.h"
+#include "wire/prom.h"
 
 /* Fields between ee-proxy and ee-control; like all X-EE-* they never reach a backend. */
 #define FRONT_TOKEN_FIELD "X-EE-Proxy-Token"
@@ -30,6 +31,15 @@ struct front_opts {
 	const char *proxy_protocol_from; /* EE_PROXY_PROTOCOL_FROM; NULL: nobody */
 	bool access_log; /* EE_ACCESS_LOG */
 	const char *token; /* EE_PROXY_TOKEN for front_forward; NULL: loopback callers only */
+};
+
+/* Of the requests that have ended, since the start. */
+struct front_figures {
+	uint64_t status
+	    [6]; /* answered, by the first digit of the status; [0]: ended without an answer */
+	uint64_t refused[REASON_COUNT]; /* by us, not by the app */
+	struct prom_times first_byte; /* from the head of the request to that of the answer */
+	struct prom_times whole; /* to the end */
 };
 
 struct front_ops {
@@ -53,6 +63,8 @@ void front_drain(struct front *f);
 
 /* Say whether no request runs. */
 bool front_is_idle(const struct front *f);
+
+const struct front_figures *front_figures(const struct front *f);
 
 /* Drain, and abort what runs. The front frees itself when its last request (front_forward's too)
  * has ended; on_close comes then, once, from the loop. Takes NULL. */

@@ -33,6 +33,17 @@ struct visit {
 	bool upgrade, switched; /* a WebSocket was asked for; it stands */
 };
 
+static void
+count(struct front *f, const struct http_req *r)
+{
+	const struct http_req_stats *s = http_req_stats(r);
+
+	f->figures.status[s->status / 100 % 6]++;
+	if (s->status)
+		prom_times_add(&f->figures.first_byte, s->answered_ms - s->began_ms);
+	prom_times_add(&f->figures.whole, net_loop_now_ms(f->loop) - s->began_ms);
+}
+
 bool
 visit_refuse(struct front *f, struct http_req *r, bool believed, const char *app, const char *id,
     const struct err *why)
@@ -68,9 +79,11 @@ visit_refuse(struct front *f, struct http_req *r, bool believed, const char *app
 	sent = buf_ok(&body) && buf_ok(&status)
 	       && http_respond_full(
 		   r, reason_http(why->reason), "application/json", fields, n, buf_span(&body));
-	if (sent)
+	if (sent) {
+		f->figures.refused[why->reason]++;
+		count(f, r);
 		access_log_refused(f, r, believed, app, id, why);
-	else /* nobody is left waiting for an answer that there was no memory for */
+	} else /* nobody is left waiting for an answer that there was no memory for */
 		http_req_abort(r, why);
 	buf_fini(&body);
 	buf_fini(&status);
@@ -296,8 +309,10 @@ on_close(struct http_req *r, const struct err *why, void *ctx)
 
 	if (v->x)
 		exchange_reset(v->x);
-	if (!v->refused)
+	if (!v->refused) {
+		count(f, r);
 		access_log_ended(f, r, v->trusted, v->app, v->shown_id, why);
+	}
 	buf_fini(&v->held);
 	free(v);
 	front_visit_ended(f);

@@ -14,6 +14,7 @@ struct front {
 	void *ctx;
 	struct http_server *server; /* NULL once it has closed */
 	size_t visits;
+	struct front_figures figures;
 	bool closing;
 	/* For request ids and traces, which need not be secret: a system call for many. */
 	uint8_t random[2048];

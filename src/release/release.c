@@ -53,6 +53,7 @@ struct release_client {
 	void *may_look_ctx;
 	struct entry *entries;
 	size_t n;
+	struct release_figures count; /* what counts from the start */
 };
 
 /* -- entries -- */
@@ -261,6 +262,8 @@ lose_patience(void *ctx)
 static void
 landed(struct entry *en, const struct err *why)
 {
+	en->client->count.lookups++;
+	en->client->count.lookups_failed += why != NULL;
 	en->landed = true;
 	en->landed_ms = env_now_ms(en->client->env);
 	en->failed = why != NULL;
@@ -412,6 +415,21 @@ release_cancel(struct release_wait *w)
 }
 
 /* -- what the disk has -- */
+
+void
+release_figures(const struct release_client *c, struct release_figures *out)
+{
+	uint64_t now_ms = env_now_ms(c->env);
+
+	*out = c->count;
+	out->entries = c->n;
+	for (size_t i = 0; i < 2; i++) {
+		unsigned wait = limit_wait_s(&c->limits[i], now_ms);
+
+		if (wait > out->limited_s)
+			out->limited_s = wait;
+	}
+}
 
 bool
 release_is_unknown(const struct release_client *c, struct span repo, struct span tag)

@@ -65,6 +65,15 @@ MUST_CHECK struct release_wait *release_get(struct release_client *c, const stru
 /* Give up waiting: done never comes. The flight goes on for others. */
 void release_cancel(struct release_wait *w);
 
+struct release_figures {
+	uint64_t entries; /* releases that are known of now */
+	uint64_t lookups,
+	    lookups_failed; /* rounds of requests about one release, since the start */
+	unsigned limited_s; /* so long GitHub takes no more requests; 0: it does */
+};
+
+void release_figures(const struct release_client *c, struct release_figures *out);
+
 /* Say whether release_get of it would need what the disk has (release_remember). */
 bool release_is_unknown(const struct release_client *c, struct span repo, struct span tag);
 
