@@ -26,6 +26,10 @@ def nginx(where, config):
     return subprocess.Popen([NGINX, "-c", str(where / "nginx.conf"), "-p", str(where)])
 
 
+def workers(master):
+    return [int(pid) for pid in pathlib.Path(f"/proc/{master.pid}/task/{master.pid}/children").read_text().split()]
+
+
 def version():
     return subprocess.run([NGINX, "-v"], capture_output=True, text=True).stderr.strip()
 
@@ -109,6 +113,7 @@ class Setup:
             self.control.wait_allowed("sink")
         for port in (static, direct):
             harness.wait_for("nginx", lambda: try_get(port))
+        self.peer_pids = workers(self.servers[-1])
         self.ours, self.peer = (self.control.proxy_port, "myapp.x"), (direct, "x")
 
     def stop(self):

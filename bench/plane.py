@@ -5,7 +5,7 @@ import subprocess
 import time
 
 import harness
-from fleet import rss_kib
+from fleet import cpu_s, rss_kib
 from peer import BIG, setup, version, wrk
 
 RATE = harness.BUILD / "bench" / "bench_rate"
@@ -21,9 +21,21 @@ def in_turn(ours, peer):
     return statistics.median(a), statistics.median(b)
 
 
+def loaded(pids, spent, url, host, connections, seconds):
+    """Requests a second; adds the CPU that each cost those processes, in microseconds, to `spent`."""
+    before = sum(map(cpu_s, pids))
+    rate = wrk(url, host, connections, seconds)
+    spent.append((sum(map(cpu_s, pids)) - before) / (rate * seconds) * 1e6)
+    return rate
+
+
 def per_second(name, ours, peer, connections, seconds):
-    x, y = in_turn(lambda: wrk(*ours, connections, seconds), lambda: wrk(*peer, connections, seconds))
-    print(f"{name:<10} {connections:>4} connections   ours {x:>9.0f}/s   nginx {y:>9.0f}/s   ratio {x / y:.2f}", flush=True)
+    """Each: processes, URL, Host. Where the generator's core is full, the CPU says what the rate cannot."""
+    a, b = [], []
+    x, y = in_turn(lambda: loaded(ours[0], a, *ours[1:], connections, seconds), lambda: loaded(peer[0], b, *peer[1:], connections, seconds))
+    a, b = statistics.median(a), statistics.median(b)
+    print(f"{name:<10} {connections:>4} connections   ours {x:>9.0f}/s   nginx {y:>9.0f}/s   ratio {x / y:.2f}"
+          f"   CPU of a request {a:.2f} us, {b:.2f} us   ratio {a / b:.2f}", flush=True)
 
 
 def small(what, seconds):
@@ -31,10 +43,11 @@ def small(what, seconds):
     with setup() as s:
         for c in (64, 512):
             if "resolve" in what:
-                per_second("resolve", (s.control.url + "/v1/resolve/myapp", "x"),
-                           (f"http://127.0.0.1:{s.peer[0]}/resolve", "x"), c, seconds)
+                per_second("resolve", ([s.control.proc.pid], s.control.url + "/v1/resolve/myapp", "x"),
+                           (s.peer_pids, f"http://127.0.0.1:{s.peer[0]}/resolve", "x"), c, seconds)
             if "tunnel" in what:
-                per_second("tunnel", *((f"http://127.0.0.1:{port}/", host) for port, host in (s.ours, s.peer)), c, seconds)
+                per_second("tunnel", ([s.control.proc.pid, s.agent.proc.pid], f"http://127.0.0.1:{s.ours[0]}/", s.ours[1]),
+                           (s.peer_pids, f"http://127.0.0.1:{s.peer[0]}/", s.peer[1]), c, seconds)
         if "tunnel" in what:
             calls(s)
 

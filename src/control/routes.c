@@ -7,7 +7,10 @@
 #define JSON "application/json"
 #define HTML "text/html"
 
+/* They are tried in this order, and the first is asked for each request that a proxy routes. */
 static const struct route table[] = {
+    {ROUTE_RESOLVE, NULL, "/v1/resolve/{app_name}", ROUTE_PUBLIC, 200, JSON, "resolveApp",
+	"Say whether an app may be reached: 200 if so, 403 if not", NULL, NULL},
     {ROUTE_HEALTH, "GET", "/health", ROUTE_PUBLIC, 200, JSON, "getHealth",
 	"Say that the process answers", NULL, NULL},
     {ROUTE_READY, "GET", "/ready", ROUTE_PUBLIC, 200, JSON, "getReady",
@@ -17,8 +20,6 @@ static const struct route table[] = {
 	"Give figures in Prometheus' text format", NULL, NULL},
     {ROUTE_TUNNEL, "GET", "/v1/tunnel", ROUTE_PUBLIC, 101, NULL, "openTunnel",
 	"Open an agent's tunnel (WebSocket upgrade)", NULL, NULL},
-    {ROUTE_RESOLVE, NULL, "/v1/resolve/{app_name}", ROUTE_PUBLIC, 200, JSON, "resolveApp",
-	"Say whether an app may be reached: 200 if so, 403 if not", NULL, NULL},
     {ROUTE_PROXY_JSON, "POST", "/v1/proxy/{app_name}", ROUTE_PUBLIC, 200, NULL, "proxyRequest",
 	"Send one request to an app through its tunnel", NULL, "ProxyRequest"},
     {ROUTE_EVIDENCE, "GET", "/v1/evidence/{app_name}", ROUTE_PUBLIC, 200, JSON, "getEvidence",
