@@ -144,11 +144,12 @@ copy_span(struct span s)
 	return p;
 }
 
+/* A repo's names have no case at GitHub; a tag's do. */
 static struct entry *
 entry_find(const struct release_client *c, struct span repo, struct span tag)
 {
 	for (struct entry *en = c->entries; en; en = en->next)
-		if (span_is(repo, en->repo) && span_is(tag, en->tag))
+		if (span_iis(repo, en->repo) && span_is(tag, en->tag))
 			return en;
 	return NULL;
 }

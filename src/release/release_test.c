@@ -522,6 +522,30 @@ other_bytes_are_told(void **state)
 
 /* -- budgets -- */
 
+/* GitHub's repositories have no case: who spells one in a thousand ways, pinned or not, has it looked up
+ * once. Tags have case. */
+static void
+one_repository_is_one_however_it_is_spelt(void **state)
+{
+	ANSWERS({REPO, 200, NULL, REPO_BODY}, {REL, 200, NULL, REL_BODY("null")},
+	    {BLOB, 200, NULL, "{}"});
+	struct release_client *c = client(NULL, NULL);
+	struct release_ask q = {
+	    .repo = span_str("O/R"), .tag = span_str("v1"), .client = "192.0.2.1", .pin = pin};
+	struct got g = get(c, "v1");
+	struct err e = {0};
+
+	assert_true(g.ok);
+	assert_false(release_is_unknown(c, span_str("o/R"), span_str("v1")));
+	assert_true(release_is_unknown(c, span_str("o/r"), span_str("V1")));
+	g = (struct got){0};
+	assert_non_null(release_get(c, &q, on_done, &g, &e));
+	fake_run();
+	assert_true(g.ok);
+	assert_int_equal(fake.asked, 3);
+	release_client_free(c);
+}
+
 static int looks;
 
 static bool
@@ -581,6 +605,7 @@ main(void)
 	    cmocka_unit_test(a_renamed_repository_is_followed),
 	    cmocka_unit_test(failures_are_named_and_kept_briefly),
 	    cmocka_unit_test(one_flight_serves_all),
+	    cmocka_unit_test(one_repository_is_one_however_it_is_spelt),
 	    cmocka_unit_test(names_are_checked_before_any_url),
 	    cmocka_unit_test(limits_are_obeyed),
 	    cmocka_unit_test(a_used_up_hour_ends_a_walk),
