@@ -1,5 +1,6 @@
 """Collateral: what a service may do to us, and what must go on all the same."""
 import base64
+import calendar
 import contextlib
 import json
 import pathlib
@@ -318,6 +319,54 @@ def test_a_folder_that_cannot_be_written(world):
     admitted(world, control)
     control.wait_log("event=collateral_not_kept .*reason=file_unwritable")
     assert attempt(world, control) == "attested"
+
+
+# -- the end of what is held --
+
+LIFE_S = 25
+
+
+def short_lived(world):
+    """From now on documents have so much left of their thirty days when they are given out."""
+    assert http("PUT", f"{world.sim_url}/sim/clock", {"offset_s": LIFE_S - 30 * 86400})[0] == 204
+
+
+def seconds_left(control):
+    at = control.resolve()[1]["lease_expires_at"]
+    return calendar.timegm(time.strptime(at, "%Y-%m-%dT%H:%M:%SZ")) - time.time()
+
+
+def test_a_lease_ends_with_what_it_was_verified_by(world):
+    """Although the next challenge is far, and nobody is there to ask for newer."""
+    short_lived(world)
+    control = world.control()
+    hand = HandAgent(world, control)
+    hand.admitted()
+    hand.health()
+    fault(world, status=503)
+    harness.wait_for("a visitor to be let in", lambda: control.resolve()[0] == 200)
+    assert seconds_left(control) <= LIFE_S + 1
+    status, end = hand.refused()
+    assert status["reason"] == "evidence_expired" and end.code == 1013
+    assert control.resolve()[0] == 403 and control.resolve()[1]["reason"] == "no_tunnel"
+    control.wait_log("event=lease_ended .*reason=evidence_expired")
+    rows = control.get("/v1/audit?app=myapp")[1]["rows"]
+    assert [(r["event"], r["reason"]) for r in rows if r["event"] == "lease_ended"] == [("lease_ended", "evidence_expired")]
+
+
+def test_newer_collateral_moves_the_end(world):
+    short_lived(world)
+    control = quick(world)
+    hand = HandAgent(world, control)
+    hand.admitted()
+    ends = time.monotonic() + LIFE_S + 5
+    hand.health()
+    harness.wait_for("a visitor to be let in", lambda: control.resolve()[0] == 200)
+    assert seconds_left(control) <= LIFE_S + 1
+    assert http("PUT", f"{world.sim_url}/sim/clock", {"offset_s": 0})[0] == 204
+    harness.wait_for("the end to be moved", lambda: seconds_left(control) > 600)
+    harness.wait_for("the first end", lambda: time.monotonic() > ends, timeout=60)
+    assert control.resolve()[0] == 200
 
 
 # -- in nobody's way --

@@ -3,6 +3,7 @@
 #include "control/audit.h"
 #include "control/rejudge.h"
 #include "control/reload.h"
+#include "control/sweep.h"
 
 #include <stdio.h>
 
@@ -44,6 +45,8 @@ fill_admission(struct attempt *a, struct err *e)
 	    .replica = a->t->replica};
 	lease_grant(
 	    &out->lease, env_now_ms(a->c->env), set->interval_s, set->deadline_s, set->verify_s);
+	lease_cap(
+	    &out->lease, env_now_ms(a->c->env), a->standing.until_s + 1 - env_now_s(a->c->env));
 	/* A copied quote names its owner's platform: not enough to take over an agent's tunnel. */
 	if (p && !a->earned.unbound)
 		memcpy(out->platform, a->ppid_sha256, sizeof out->platform);
@@ -141,6 +144,8 @@ committed(void *ctx, const struct err *why)
 		return;
 	}
 	t->earned = a->earned;
+	t->standing = a->standing;
+	sweep_note_end(c, a->standing.until_s + 1);
 	c->counts.attested++;
 	changed = a->nets_age != a->c->nets_age;
 	attempt_finish(a, SESSION_EV_VERIFIED, NULL);

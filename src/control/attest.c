@@ -343,6 +343,7 @@ judge(struct attempt *a, struct err *e)
 		&a->earned, e))
 		return false;
 	a->earned.immutable = a->immutable;
+	a->standing = standing_of(net, &view, a->verdict);
 	return true;
 }
 

@@ -54,6 +54,7 @@ struct attempt {
 
 	/* What it earns. */
 	struct admission earned;
+	struct standing standing;
 	struct registry_admission admission;
 	struct registry_claim claim;
 	char advisories[ROW_ADVISORIES_MAX]; /* the verdict's ids, with commas between */

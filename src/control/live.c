@@ -57,8 +57,11 @@ on_one(void *ctx, struct tunnel *t, const struct quote_view *v,
 	c->live.judged++;
 	if (v)
 		t->earned.tcb = v->tcb;
-	if (!why)
+	if (!why) {
+		standing_renew(
+		    t, standing_of(networks_find(&c->nets, t->session.id->network), v, verdict));
 		return;
+	}
 	c->live.refused++;
 	refuse(c, t, why);
 }

@@ -18,18 +18,17 @@ struct relay {
 static bool
 may_carry(const struct tunnel *t)
 {
-	return session_may_carry(&t->session, env_now_ms(t->c->env));
+	return session_may_carry(&t->session, env_now_ms(t->c->env))
+	       && env_now_s(t->c->env) <= t->standing.until_s;
 }
 
 /* The same for bytes that pass, whose time is noted. */
 static bool
 may_pass(struct tunnel *t)
 {
-	uint64_t now = env_now_ms(t->c->env);
-
-	if (!session_may_carry(&t->session, now))
+	if (!may_carry(t))
 		return false;
-	t->last_byte_ms = now;
+	t->last_byte_ms = env_now_ms(t->c->env);
 	return true;
 }
 

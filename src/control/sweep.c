@@ -62,6 +62,7 @@ on_sweep(void *ctx)
 		else if (swept == TUNNEL_EXPIRING)
 			tunnel_warn(t);
 	}
+	standing_look(c);
 	forget_names(c);
 	audit_untold(c);
 	certificate_look(c);
@@ -72,8 +73,12 @@ on_sweep(void *ctx)
 void
 sweep_begin(struct control *c)
 {
-	int64_t now = env_now_s(c->env), wait = registry_next_end(c->registry, now) - now;
+	int64_t now = env_now_s(c->env), first = standing_next_end(c);
+	int64_t next = registry_next_end(c->registry, now), wait;
 
+	if (first < next)
+		next = first;
+	wait = next > now ? next - now : 0;
 	look_in(c, 1000 * (uint64_t)(wait < SWEEP_EVERY_S ? wait : SWEEP_EVERY_S));
 }
 

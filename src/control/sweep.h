@@ -1,5 +1,6 @@
-/* sweep.h - the ends of registrations: looks at the registry every half minute, and at the second in
- * which the next of those that are connected ends. Owns nothing. */
+/* sweep.h - what ends by the wall clock: registrations, and what verdicts rest on (standing.h). Looks
+ * every half minute, and at the second in which the next of those that are connected ends. Owns
+ * nothing. */
 #ifndef CONTROL_SWEEP_H
 #define CONTROL_SWEEP_H
 
@@ -10,7 +11,7 @@ struct control;
 /* Begin. */
 void sweep_begin(struct control *c);
 
-/* A registration with a replica ends at that moment (wall clock). */
+/* A registration with a replica, or what its verdict rests on, ends at that moment (wall clock). */
 void sweep_note_end(struct control *c, int64_t at_s);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "control/carriage.h"
 #include "control/control.h"
+#include "control/standing.h"
 #include "wire/message.h"
 
 struct attempt;
@@ -23,6 +24,7 @@ struct tunnel {
 	struct attest_identity *identity; /* the session's, from the first register on */
 	struct carriage carriage;
 	struct replica *replica; /* while it is in the registry */
+	struct standing standing; /* of the last verdict; counts with a replica */
 	struct admission earned; /* of the last admission: what a change of rules is judged by */
 	struct attempt *attempt; /* the verification that runs, else NULL */
 	struct net_timer due; /* the session's next deadline */

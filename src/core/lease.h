@@ -15,6 +15,9 @@ struct lease {
 void lease_grant(
     struct lease *l, uint64_t now_ms, uint32_t interval_s, uint32_t deadline_s, uint32_t verify_s);
 
+/* Let it end within `left_s` seconds; below 0: at once. */
+void lease_cap(struct lease *l, uint64_t now_ms, int64_t left_s);
+
 /* Say whether it holds at that moment. */
 bool lease_holds(const struct lease *l, uint64_t now_ms);
 

@@ -77,13 +77,25 @@ advisories_accepted(const struct network *net, const struct quote_view *q)
 	       && first_advisory(list, net->tcb.advisories_accept, false).n == 0;
 }
 
+static bool
+accepted_for_good(const struct network *net, const struct quote_view *q)
+{
+	return (q->tcb < TCB_REVOKED && (net->tcb_accept & TCB_BIT(q->tcb)))
+	       || advisories_accepted(net, q);
+}
+
+int64_t
+policy_leans_until(const struct network *net, const struct quote_view *q)
+{
+	return accepted_for_good(net, q) ? 0 : policy_grace_end(net, q);
+}
+
 static MUST_CHECK bool
 status_ok(const struct network *net, const struct quote_view *q, struct err *e)
 {
 	int64_t end = policy_grace_end(net, q);
 
-	if ((q->tcb < TCB_REVOKED && (net->tcb_accept & TCB_BIT(q->tcb)))
-	    || q->verdict.judged_at < end || advisories_accepted(net, q))
+	if (q->verdict.judged_at < end || accepted_for_good(net, q))
 		return true;
 	if (end)
 		return err_set_arg(e, ERR_TCB, REASON_TCB_STATUS_REJECTED, tcb_status_name(q->tcb),

@@ -16,6 +16,9 @@ MUST_CHECK bool policy_judge_quote(
  * apply. */
 int64_t policy_grace_end(const struct network *net, const struct quote_view *q);
 
+/* The same where nothing but the grace carries it: at that moment it is refused. 0: it leans on none. */
+int64_t policy_leans_until(const struct network *net, const struct quote_view *q);
+
 /* Whose code a network takes: repo_not_allowed. repo_id 0: not known, any. */
 MUST_CHECK bool policy_judge_repo(
     const struct network *net, const char *repo, int64_t repo_id, struct err *e);

@@ -145,6 +145,14 @@ grace_counts_from_a_known_date(void **state)
 	assert_int_equal(
 	    policy_grace_end(network("\"tcb\":{\"grace_days\":3}"), &q), NOW - 7 * DAY);
 	assert_int_equal(policy_grace_end(network(""), &q), 0);
+	/* Who is taken without it does not lean on it. */
+	assert_int_equal(
+	    policy_leans_until(network("\"tcb\":{\"grace_days\":3}"), &q), NOW - 7 * DAY);
+	assert_int_equal(policy_leans_until(network("\"tcb\":{\"grace_days\":3,\"accept\":"
+						    "[\"UpToDate\",\"OutOfDate\"]}"),
+			     &q),
+	    0);
+	assert_int_equal(policy_leans_until(network(""), &q), 0);
 	q.verdict.outdated_since = 0;
 	assert_int_equal(policy_grace_end(network("\"tcb\":{\"grace_days\":730}"), &q), 0);
 	assert_string_equal(

@@ -390,6 +390,15 @@ registry_unclaim(struct registry *r, const struct registry_claim *c)
 		drop_app(r, at);
 }
 
+static void
+set_lease(struct replica *p, struct lease lease, struct registry_now now)
+{
+	p->lease = lease;
+	p->lease_until_s = now.s;
+	if (lease.until_ms > now.ms)
+		p->lease_until_s += (int64_t)((lease.until_ms - now.ms) / 1000);
+}
+
 static MUST_CHECK bool
 fill_replica(
     struct replica *p, const struct registry_admission *adm, struct registry_now now, struct err *e)
@@ -404,10 +413,7 @@ fill_replica(
 	p->strs = strs;
 	p->session = adm->session;
 	memcpy(p->platform, adm->platform, sizeof p->platform);
-	p->lease = adm->lease;
-	p->lease_until_s = now.s;
-	if (p->lease.until_ms > now.ms)
-		p->lease_until_s += (int64_t)((p->lease.until_ms - now.ms) / 1000);
+	set_lease(p, adm->lease, now);
 	p->sealed = adm->sealed;
 	p->unbound = adm->unbound;
 	p->last_attested_at = now.s;
@@ -497,6 +503,13 @@ registry_health(struct registry *r, struct replica *p, bool pass, struct registr
 	p->health = pass ? HEALTH_PASS : HEALTH_FAIL;
 	p->last_health_at = now.s;
 	p->last_health_ms = now.ms;
+	registry_touch(r, p->app);
+}
+
+void
+registry_lease(struct registry *r, struct replica *p, struct lease lease, struct registry_now now)
+{
+	set_lease(p, lease, now);
 	registry_touch(r, p->app);
 }
 

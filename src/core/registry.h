@@ -97,6 +97,9 @@ void registry_unroute(struct registry *r, struct replica *p);
 /* The same for an agent that stops: its lease goes on, for the requests that it has. For good. */
 void registry_drain(struct registry *r, struct replica *p);
 void registry_health(struct registry *r, struct replica *p, bool pass, struct registry_now now);
+/* Its lease ends at another time than was granted. */
+void registry_lease(
+    struct registry *r, struct replica *p, struct lease lease, struct registry_now now);
 /* A request begins and ends on a replica. Do not call the second after registry_detach. */
 void replica_begin(struct replica *p);
 void replica_end(struct replica *p);

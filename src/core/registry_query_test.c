@@ -54,6 +54,37 @@ share_of(const char *s)
 	return n;
 }
 
+/* What a verdict rests on may end before the next challenge, and later once it is renewed. */
+static void
+a_lease_is_moved(void **state)
+{
+	struct lease granted, lease;
+	struct resolve r;
+	void *session;
+	char s1;
+	struct replica *p = join("app", "agent-1", &s1);
+
+	lease_grant(&granted, now.ms, 3600, 60, 30);
+	lease = granted;
+	lease_cap(&lease, now.ms, 20);
+	registry_lease(reg, p, lease, now);
+	assert_true(registry_resolve(reg, span_str("app"), now, &r));
+	assert_int_equal(r.lease_expires_at, now.s + 20);
+	assert_int_equal(r.until.ms, now.ms + 20000); /* until then the answer may be kept */
+	pass_time(20);
+	assert_string_equal(pick("app", &session), "lease_expired");
+	lease = granted;
+	lease_cap(&lease, now.ms, 100000);
+	assert_int_equal(lease.until_ms, granted.until_ms); /* never made longer */
+	registry_lease(reg, p, lease, now);
+	assert_string_equal(pick("app", &session), "");
+	lease_cap(&lease, now.ms, -1);
+	assert_false(lease_holds(&lease, now.ms));
+	lease = granted;
+	lease_cap(&lease, now.ms, INT64_MAX);
+	assert_int_equal(lease.until_ms, granted.until_ms);
+}
+
 static void
 a_newcomer_grows_into_its_share(void **state)
 {
@@ -403,6 +434,7 @@ main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
 	    T(resolve_fills_every_field),
+	    T(a_lease_is_moved),
 	    T(freshness_is_that_of_the_least),
 	    T(a_newcomer_grows_into_its_share),
 	    T(a_second_attempt_goes_elsewhere),
