@@ -352,6 +352,31 @@ def test_a_release_that_is_gone_is_gone_for_the_copy_too(world, control):
 
 
 # -- other bytes under a pinned tag --
+@pytest.mark.parametrize("fits", [True, False], ids=["fits", "fits-not"])
+def test_who_is_live_meets_the_accepted_list_at_once(world, control, fits):
+    world.publish(world.allowlist("vm1"))
+    hand, other = HandAgent(world, control), HandAgent(world, control, app="other", agent_id="hand-2", tag="v2")
+    world.publish(world.allowlist("vm1", tag="v2"), tag="v2")
+    hand.admitted()
+    other.admitted()
+    world.vm("vm2")
+    anew = json.dumps({**world.allowlist("vm1" if fits else "vm2"), "created_at": "2026-02-02T00:00:00Z"}).encode()
+    world.publish(anew)
+    assert http("POST", control.url + "/v1/pins", {"repo": harness.REPO.upper(), "release_tag": harness.TAG,
+                                                   "sha256": hashlib.sha256(anew).hexdigest()})[0] == 200
+    challenge = hand.challenge()
+    assert challenge["reason"] == "policy"
+    hand.answer(challenge)
+    if fits:
+        hand.ws.recv_type("status", reason="attested")
+    else:
+        assert hand.refused()[0]["reason"] == "measurement_mismatch:mrtd"
+        control.wait_log("event=lease_ended .*reason=measurement_mismatch")
+    # It is nobody else's list.
+    assert http("POST", control.url + "/v1/apps/other/attest")[0] == 202
+    assert other.challenge()["reason"] == "admin"
+
+
 def test_an_admin_accepts_other_bytes(world, control):
     world.publish(world.allowlist("vm1"))
     hand = HandAgent(world, control)

@@ -62,6 +62,23 @@ answer(struct acceptance *a)
 	buf_fini(&b);
 }
 
+/* Who was admitted under the old list proves itself again, by the new one, which GitHub may have given
+ * a moment after the old one was fetched. */
+static void
+challenge_all(const struct acceptance *a)
+{
+	if (a->c->draining || memcmp(a->was, a->sha256, sizeof a->was) == 0)
+		return;
+	release_doubt(a->c->release, span_str(a->repo), span_str(a->release_tag));
+	for (struct tunnel *t = a->c->tunnels; t; t = t->next) {
+		const struct attest_identity *id = t->session.id;
+
+		if (t->replica && span_iis(span_str(id->repo), a->repo)
+		    && strcmp(id->release_tag, a->release_tag) == 0)
+			tunnel_challenge(t, WHY_POLICY);
+	}
+}
+
 static void
 written(void *ctx, const struct err *why)
 {
@@ -75,6 +92,7 @@ written(void *ctx, const struct err *why)
 		registry_pin_move(a->c->registry, &a->row);
 		log_event(log, LOG_INFO, "pin_accepted", "repo", a->row.repo, "tag",
 		    a->row.release_tag, NULL);
+		challenge_all(a);
 	}
 	if (a->r)
 		http_req_set_ops(a->r, NULL, NULL);

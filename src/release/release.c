@@ -37,6 +37,7 @@ struct entry {
 	struct flight flight;
 	bool landed; /* a flight did, well or not */
 	bool failed; /* the last flight did */
+	bool doubted; /* other bytes are expected: the next who asks has GitHub asked */
 	bool gone; /* GitHub's last word: there is none, or not one that can be taken */
 	struct err why;
 	uint64_t landed_ms; /* when the last flight ended; counts with landed */
@@ -302,6 +303,7 @@ take_off(struct entry *en)
 	    .done = on_flight_done,
 	    .ctx = en};
 	en->flying = true;
+	en->doubted = false;
 	if (flight_start(&en->flight, &e))
 		return;
 	(void)err_set_arg(
@@ -314,6 +316,8 @@ is_fresh(const struct entry *en)
 {
 	uint64_t age = env_now_ms(en->client->env) - en->landed_ms;
 
+	if (en->doubted)
+		return false;
 	if (en->failed)
 		return age < FAILED_MS;
 	return en->ground.have && en->landed && age < FRESH_MS;
@@ -438,6 +442,15 @@ release_is_unknown(const struct release_client *c, struct span repo, struct span
 	const struct entry *en = entry_find(c, repo, tag);
 
 	return !en || !en->ground.have;
+}
+
+void
+release_doubt(struct release_client *c, struct span repo, struct span tag)
+{
+	struct entry *en = entry_find(c, repo, tag);
+
+	if (en)
+		en->doubted = true;
 }
 
 void

@@ -77,6 +77,9 @@ void release_figures(const struct release_client *c, struct release_figures *out
 /* Say whether release_get of it would need what the disk has (release_remember). */
 bool release_is_unknown(const struct release_client *c, struct span repo, struct span tag);
 
+/* Other bytes than those at hand were accepted: GitHub is asked again, however young its answer is. */
+void release_doubt(struct release_client *c, struct span repo, struct span tag);
+
 /* Take what was accepted before and kept on disk. Passed over where GitHub has answered meanwhile,
  * names break their grammar or memory is out. */
 void release_remember(

@@ -581,6 +581,22 @@ first_looks_have_a_budget(void **state)
 }
 
 static void
+a_doubted_copy_is_asked_for_again(void **state)
+{
+	ANSWERS({REPO, 200, NULL, REPO_BODY}, {REL, 200, NULL, REL_BODY("null")},
+	    {BLOB, 200, NULL, "{}"});
+	struct release_client *c = client(NULL, NULL);
+
+	assert_true(get(c, "v1").ok && fake.asked == 3);
+	release_doubt(c, span_str("o/r"), span_str("v2")); /* not known: nothing to doubt */
+	assert_true(get(c, "v1").ok && fake.asked == 3);
+	release_doubt(c, span_str("O/r"), span_str("v1"));
+	assert_true(get(c, "v1").ok && fake.asked == 6);
+	assert_true(get(c, "v1").ok && fake.asked == 6);
+	release_client_free(c);
+}
+
+static void
 an_immutable_release_is_told(void **state)
 {
 	ANSWERS({REPO, 200, NULL, REPO_BODY},
@@ -616,6 +632,7 @@ main(void)
 	    cmocka_unit_test(what_is_gone_is_gone),
 	    cmocka_unit_test(other_bytes_are_told),
 	    cmocka_unit_test(first_looks_have_a_budget),
+	    cmocka_unit_test(a_doubted_copy_is_asked_for_again),
 	    cmocka_unit_test(an_immutable_release_is_told),
 	};
 
