@@ -6,10 +6,10 @@
 
 #include "base/settings.h"
 #include "collateral/collateral.h"
-#include "control/admin.h"
-#include "control/gate.h"
+#include "gate/admin.h"
+#include "gate/gate.h"
 #include "control/lists.h"
-#include "control/lookups.h"
+#include "gate/lookups.h"
 #include "core/registry.h"
 #include "core/session.h"
 #include "core/store.h"

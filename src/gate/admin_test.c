@@ -1,6 +1,6 @@
 #include "base/test.h"
 
-#include "control/admin.h"
+#include "gate/admin.h"
 
 static struct admin_request
 local(void)

@@ -2,8 +2,8 @@
  * without one, only a program on this machine that asks this machine by a loopback name, and no
  * web page of another site. Decides over values; reads no request by itself and keeps no token,
  * only its digest. */
-#ifndef CONTROL_ADMIN_H
-#define CONTROL_ADMIN_H
+#ifndef GATE_ADMIN_H
+#define GATE_ADMIN_H
 
 #include "base/err.h"
 #include "base/span.h"

@@ -1,6 +1,6 @@
 #include "base/test.h"
 
-#include "control/gate.h"
+#include "gate/gate.h"
 
 #include <stdio.h>
 

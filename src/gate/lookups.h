@@ -1,8 +1,8 @@
 /* lookups.h - how many releases strangers may have looked up at GitHub: a budget for each client
  * address, for each repository, and for all together. Knows no sockets and no clock. The owner
  * calls lookups_free. */
-#ifndef CONTROL_LOOKUPS_H
-#define CONTROL_LOOKUPS_H
+#ifndef GATE_LOOKUPS_H
+#define GATE_LOOKUPS_H
 
 #include "base/attr.h"
 #include "base/span.h"

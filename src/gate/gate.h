@@ -1,8 +1,8 @@
 /* gate.h - how many connections one client address may open: a token bucket for each
  * address, in a table of fixed size, so that a flood of addresses cannot grow memory. Knows no
  * sockets and no clock. The owner calls gate_free. */
-#ifndef CONTROL_GATE_H
-#define CONTROL_GATE_H
+#ifndef GATE_GATE_H
+#define GATE_GATE_H
 
 #include "base/attr.h"
 #include "base/span.h"

@@ -1,4 +1,4 @@
-#include "control/admin.h"
+#include "gate/admin.h"
 
 #include "base/base64.h"
 #include "base/ip.h"

@@ -1,4 +1,4 @@
-#include "control/gate.h"
+#include "gate/gate.h"
 
 #include "base/ascii.h"
 #include "base/ip.h"

@@ -1,6 +1,6 @@
-#include "control/lookups.h"
+#include "gate/lookups.h"
 
-#include "control/gate.h"
+#include "gate/gate.h"
 
 #include <stdlib.h>
 

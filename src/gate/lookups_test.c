@@ -1,6 +1,6 @@
 #include "base/test.h"
 
-#include "control/lookups.h"
+#include "gate/lookups.h"
 
 #include <stdio.h>
 
