@@ -83,6 +83,7 @@ a_lease_is_moved(void **state)
 	lease = granted;
 	lease_cap(&lease, now.ms, INT64_MAX);
 	assert_int_equal(lease.until_ms, granted.until_ms);
+	registry_detach(reg, p, false);
 }
 
 static void
