@@ -201,10 +201,8 @@ def test_a_redirect_into_a_private_network(world, control, elsewhere, url):
     there = elsewhere()
     world.publish(world.allowlist("vm1"))
     fault(world, location=url.format(port=there.server_address[1]))
-    hand = HandAgent(world, control)
-    begun = time.monotonic()
-    assert refused(hand)[0] == "allowlist_fetch_failed:private_address"
-    assert not there.seen and time.monotonic() - begun < 5
+    assert refused(HandAgent(world, control))[0] == "allowlist_fetch_failed:private_address"
+    assert not there.seen
 
 
 def test_a_redirect_loop(world, control):

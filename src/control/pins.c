@@ -85,6 +85,7 @@ written(void *ctx, const struct err *why)
 	struct acceptance *a = ctx;
 	struct log *log = &a->c->env->log;
 
+	registry_pin_moving(a->c->registry, a->repo, a->release_tag, false);
 	if (why) {
 		log_failure(log, LOG_ERROR, "pin_failed", why, "repo", a->row.repo, "tag",
 		    a->row.release_tag, NULL);
@@ -134,6 +135,8 @@ submit(struct acceptance *a, struct err *e)
 	ch[1].op = STORE_ADD_AUDIT;
 	fill_audit(a, &ch[1].u.audit);
 	a->writing = control_submit(a->c, ch, 2, written, a, e);
+	if (a->writing)
+		registry_pin_moving(a->c->registry, a->repo, a->release_tag, true);
 	return a->writing;
 }
 

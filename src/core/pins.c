@@ -55,6 +55,28 @@ registry_pin_check(const struct registry *r, const char *repo, const char *relea
 	return true;
 }
 
+/* A repository that was renamed answers to both names, and a tag's bytes are pinned under each: what is
+ * accepted under one must not be another under the other. */
+static MUST_CHECK bool
+agrees_with_aliases(const struct registry *r, const struct pin_new *pin, struct err *e)
+{
+	bool other = false;
+
+	for (size_t i = 0; i < r->pin_n && pin->repo_id; i++) {
+		const struct pin_row *p = &r->pins[i];
+
+		if (p->repo_id != pin->repo_id || strcmp(p->release_tag, pin->release_tag) != 0)
+			continue;
+		if (memcmp(p->sha256, pin->sha256, 32) == 0)
+			return true;
+		other = true;
+	}
+	return !other
+	       || err_set(e, ERR_POLICY, REASON_ALLOWLIST_CHANGED,
+		   "%.100s %.40s: other bytes were pinned under another name of the repository",
+		   pin->repo, pin->release_tag);
+}
+
 static MUST_CHECK bool
 put(struct registry *r, const struct pin_row *row, struct err *e)
 {
@@ -91,11 +113,17 @@ registry_pin_put(struct registry *r, const struct pin_new *pin, int64_t now_s, s
 	/* Another attempt may have pinned since this one was checked. */
 	if (!registry_pin_check(r, pin->repo, pin->release_tag, pin->sha256, &known, e))
 		return false;
+	if (!known && !agrees_with_aliases(r, pin, e))
+		return false;
 	lower(row->repo, pin->repo);
 	if (!span_cstr(span_str(pin->release_tag), row->release_tag, sizeof row->release_tag))
 		return err_set(e, ERR_LIMIT, REASON_INVALID_FIELD, "release_tag too long");
 	memcpy(row->sha256, pin->sha256, 32);
 	old = find(r, row->repo, row->release_tag, &at);
+	if (old && old->moving)
+		return err_set(e, ERR_NOT_NOW, REASON_ALLOWLIST_CHANGED,
+		    "%.100s %.40s: an admin's acceptance of other bytes is being written",
+		    pin->repo, pin->release_tag);
 	row->pinned_at = old ? old->pinned_at : now_s;
 	row->told = old ? old->told : PIN_NOT_TOLD;
 	row->repo_id = pin->repo_id;
@@ -140,6 +168,18 @@ registry_pin_move(struct registry *r, const struct pin_row *row)
 	memcpy(pin->sha256, row->sha256, sizeof pin->sha256);
 	pin->pinned_at = row->pinned_at;
 	pin->immutable = row->immutable;
+}
+
+void
+registry_pin_moving(struct registry *r, const char *repo, const char *release_tag, bool begins)
+{
+	size_t at;
+	struct pin_row *pin = find(r, repo, release_tag, &at);
+
+	if (pin && begins)
+		pin->moving++;
+	else if (pin && pin->moving)
+		pin->moving--;
 }
 
 bool

@@ -122,11 +122,58 @@ an_admin_accepts_other_bytes(void **state)
 	assert_null(registry_pin_find(reg, "org/repo", "v2"));
 }
 
+/* A renamed repository answers to its old name, too: the same number, and one pin for each name. */
+static void
+another_name_is_no_way_around_a_pin(void **state)
+{
+	static const uint8_t a[32] = {1}, b[32] = {2};
+	struct pin_row row;
+	struct err e = {0};
+
+	assert_true(pin("org/now", "v1", a, 7, &row, &e));
+	assert_false(pin("org/before", "v1", b, 8, &row, &e));
+	assert_int_equal(e.reason, REASON_ALLOWLIST_CHANGED);
+	assert_null(registry_pin_find(reg, "org/before", "v1"));
+	err_clear(&e);
+	assert_true(pin("org/before", "v2", b, 8, &row, &e)); /* a tag of its own */
+	assert_true(pin("org/before", "v1", a, 8, &row, &e));
+	/* What an admin accepted under one name may be pinned under a third. */
+	assert_true(registry_pin_moved(reg, "org/now", "v1", b, 9, &row, &e));
+	registry_pin_move(reg, &row);
+	assert_true(pin("org/third", "v1", b, 10, &row, &e));
+}
+
+/* A commit of the old bytes behind the acceptance would be the disk's last word. */
+static void
+nothing_is_pinned_beside_an_acceptance(void **state)
+{
+	static const uint8_t a[32] = {1}, b[32] = {2};
+	struct pin_row moved, row;
+	struct err e = {0};
+
+	assert_true(pin("org/repo", "v1", a, 7, &row, &e));
+	assert_true(registry_pin_moved(reg, "org/repo", "v1", b, 9, &moved, &e));
+	registry_pin_moving(reg, "org/repo", "v1", true);
+	registry_pin_moving(reg, "Org/repo", "v1", true); /* two admins */
+	assert_false(pin("org/repo", "v1", a, 10, &row, &e));
+	assert_int_equal(e.reason, REASON_ALLOWLIST_CHANGED);
+	err_clear(&e);
+	registry_pin_moving(reg, "org/repo", "v1", false);
+	assert_false(pin("org/repo", "v1", a, 10, &row, &e));
+	err_clear(&e);
+	registry_pin_moving(reg, "org/repo", "v1", false);
+	registry_pin_move(reg, &moved);
+	assert_true(pin("org/repo", "v1", b, 10, &row, &e));
+	registry_pin_moving(reg, "org/other", "v1", true); /* not known: nothing */
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(pins_hold, begin, end),
+	    cmocka_unit_test_setup_teardown(another_name_is_no_way_around_a_pin, begin, end),
+	    cmocka_unit_test_setup_teardown(nothing_is_pinned_beside_an_acceptance, begin, end),
 	    cmocka_unit_test_setup_teardown(a_pin_is_told_once, begin, end),
 	    cmocka_unit_test_setup_teardown(an_admin_accepts_other_bytes, begin, end),
 	};

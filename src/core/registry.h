@@ -193,7 +193,8 @@ size_t registry_ban_count(const struct registry *r);
 
 /* --- pins --- */
 
-/* allowlist_changed where other bytes were accepted under this tag. *known says whether any were. */
+/* allowlist_changed where other bytes were accepted under this tag, by this name of the repository;
+ * registry_pin_put asks its other names (by number), too. *known says whether any were. */
 MUST_CHECK bool registry_pin_check(const struct registry *r, const char *repo,
     const char *release_tag, const uint8_t sha256[static 32], bool *known, struct err *e);
 /* Pin at first accept, and fill the row to write; a pin that stands keeps its time. A pin is never
@@ -216,6 +217,10 @@ MUST_CHECK bool registry_pin_moved(const struct registry *r, const char *repo,
     const char *release_tag, const uint8_t sha256[static 32], int64_t now_s, struct pin_row *row,
     struct err *e);
 void registry_pin_move(struct registry *r, const struct pin_row *row);
+/* The write of such a row begins, or has ended either way: until then nothing is pinned there, since a
+ * later write of the old bytes would undo it on the disk. */
+void registry_pin_moving(
+    struct registry *r, const char *repo, const char *release_tag, bool begins);
 /* Say whether the caller is the one to put a pin into the audit trail; after the write it says
  * with registry_pin_told what came of it, so that a pin stands there once. */
 bool registry_pin_tell(struct registry *r, const char *repo, const char *release_tag);

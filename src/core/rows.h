@@ -36,6 +36,7 @@ struct pin_row {
 	bool secret; /* of a private repository */
 	bool immutable; /* GitHub said of their release that nobody can change it */
 	int64_t used_at; /* the last admission under it */
+	unsigned moving; /* not on disk: acceptances on their way there (registry_pin_moving) */
 	/* Not on disk: whether the audit trail tells of it (registry_pin_tell). */
 	enum pin_told { PIN_NOT_TOLD, PIN_BEING_TOLD, PIN_TOLD } told;
 };

@@ -388,6 +388,9 @@ set_up(struct fetch *x, const struct fetch_request *q)
 		  && curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK
 		  && curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK
 		  && curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK
+		  /* A name that is still being looked up is left to its thread: waiting for that
+		   * would stop the loop. */
+		  && curl_easy_setopt(c, CURLOPT_QUICK_EXIT, 1L) == CURLE_OK
 		  && curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK
 		  && curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK
 		  && (!x->f->ca_file

@@ -356,8 +356,9 @@ fetch_failed(struct flight *f, const struct err *why, struct err *e)
 {
 	if (why->reason == REASON_FETCH_TOO_BIG)
 		return failed(e, ERR_LIMIT, "too_big", f);
+	/* It is a resolver's word, or a redirect's, and none of GitHub's on the release. */
 	if (why->reason == REASON_FETCH_PRIVATE)
-		return failed(e, ERR_UNTRUSTED, "private_address", f);
+		return failed(e, ERR_IO, "private_address", f);
 	return failed(
 	    e, ERR_IO, why->reason == REASON_FETCH_TIMEOUT ? "timeout" : "unreachable", f);
 }

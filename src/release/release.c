@@ -318,8 +318,9 @@ is_fresh(const struct entry *en)
 
 	if (en->doubted)
 		return false;
+	/* A limit says itself when it ends. */
 	if (en->failed)
-		return age < FAILED_MS;
+		return !en->why.retry_s && age < FAILED_MS;
 	return en->ground.have && en->landed && age < FRESH_MS;
 }
 
@@ -367,13 +368,15 @@ static bool
 may_ask(struct release_client *c, const struct release_ask *q, struct err *e)
 {
 	const struct entry *en = entry_find(c, q->repo, q->tag);
+	struct err limited = {0};
 
 	/* Before any URL is built of them. */
 	if (!msg_repo_ok(q->repo) || !msg_tag_ok(q->tag))
 		return err_set_arg(e, ERR_MALFORMED, REASON_INVALID_FIELD,
 		    msg_repo_ok(q->repo) ? "release_tag" : "repo", "not GitHub's grammar");
 	/* What is at hand or under way costs GitHub nothing more, and a pin is no stranger's word. */
-	if (q->hurry || q->pin || (en && (en->ground.have || en->flying || is_fresh(en)))
+	if (q->hurry || q->pin
+	    || (en && (en->ground.have || en->flying || is_fresh(en) || is_limited(en, &limited)))
 	    || !c->may_look || c->may_look(c->may_look_ctx, q->client, q->repo))
 		return true;
 	err_set(e, ERR_LIMIT, REASON_RATE_LIMITED, "releases looked up for one address or repo");

@@ -53,7 +53,7 @@ struct release_ask {
 /* Get the asset, from the cache when it is younger than five minutes. done comes once, later, from
  * the loop: with the asset, or with why not: ALLOWLIST_FETCH_FAILED with an argument
  * (`release_not_found`, `http_500`, ...); ERR_IO where another try may help, ERR_NOTFOUND,
- * ERR_UNTRUSTED (digest, address) and ERR_LIMIT where none will soon. A failure is kept for some
+ * ERR_UNTRUSTED (digest) and ERR_LIMIT where none will soon. A failure is kept for some
  * seconds. Where the pinned bytes are there, GitHub is waited for two seconds at most, and its
  * outage is no failure; that it has no such release, or another asset, is.
  * NULL, and no done, where repo or tag break their grammar (INVALID_FIELD), the client has asked for
