@@ -35,8 +35,8 @@ def requests(world):
 
 
 def quick(world, **env):
-    """A control plane that asks anew every second and waits a second for an answer."""
-    return world.control(**{"EE_COLLATERAL_REFRESH_SEC": "1", "EE_COLLATERAL_TIMEOUT_SEC": "1", **env})
+    """A control plane that asks anew every second and waits three for an answer."""
+    return world.control(**{"EE_COLLATERAL_REFRESH_SEC": "1", "EE_COLLATERAL_TIMEOUT_SEC": "3", **env})
 
 
 def check(control):
@@ -577,7 +577,7 @@ def test_what_is_not_imported(world, bundle):
 def test_what_is_not_fetched(world, bent, code, word):
     fault(world, **bent)
     path = world.dir / "bundle.json"
-    got, _, complaint = eectl(world, "fetch", "--fmspc", FMSPC, "--timeout", "1", "--out", path)
+    got, _, complaint = eectl(world, "fetch", "--fmspc", FMSPC, "--timeout", "3", "--out", path)
     assert got == code and word in complaint, complaint
     assert not path.exists()
 
